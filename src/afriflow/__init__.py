@@ -1,0 +1,1 @@
+"""AfriFlow takes and sends African payments through many providers behind one API."""

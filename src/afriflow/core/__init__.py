@@ -1,0 +1,1 @@
+"""The pure vocabulary of payments: no I/O, no clock of its own, no framework."""

@@ -1,0 +1,173 @@
+"""Everything that can be refused or go wrong, as one tree with stable codes.
+
+AfriFlowError
+├── Refusal                     expected: the caller hears why, nobody is paged
+│   ├── InvalidRequest          400 / 422, with one entry per field
+│   ├── Unauthenticated         401
+│   ├── NotFound                404, also for what belongs to somebody else
+│   ├── Conflict                409 reference taken, not cancellable, not confirmable, key in flight
+│   ├── KeyReused               422
+│   ├── NoRoute                 422 nobody can carry this payment, with the reason for each candidate
+│   └── TooLarge                413
+├── Unavailable                 503 we cannot promise anything now; try again
+└── Fault                       a person must look: an unknown status word, a failed job, a contradiction
+
+The sentences that people read stand in `core/language/`, one per code, in French and English.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong in a request.
+
+    pointer: RFC 6901 pointer to the field. code: stable. facts: what the sentence of that code needs.
+    """
+
+    pointer: str
+    code: str
+    facts: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+class AfriFlowError(Exception):
+    """Anything of ours that is raised.
+
+    facts: what the sentence of this code needs; never a secret, never a full phone number.
+    """
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+
+    def __init__(self, **facts: object) -> None:
+        super().__init__(self.code, facts)
+        self.facts = facts
+
+
+class Refusal(AfriFlowError):
+    """An expected no."""
+
+    code = "refused"
+    status = 400
+
+
+class InvalidRequest(Refusal):
+    """The request is not one we can act on; `errors` says where and why."""
+
+    code = "invalid_request"
+    status = 422
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__()
+        self.errors = tuple(errors)
+
+
+class MalformedBody(Refusal):
+    """The body is no JSON object as RFC 8259 and our limits want it: UTF-8, no duplicate keys, no NaN."""
+
+    code = "malformed_body"
+    status = 400
+
+
+class UnsupportedMediaType(Refusal):
+    code = "unsupported_media_type"
+    status = 415
+
+
+class TooLarge(Refusal):
+    code = "body_too_large"
+    status = 413
+
+
+class Unauthenticated(Refusal):
+    code = "unauthenticated"
+    status = 401
+
+
+class Forbidden(Refusal):
+    code = "forbidden"
+    status = 403
+
+
+class NotFound(Refusal):
+    code = "not_found"
+    status = 404
+
+
+class MethodNotAllowed(Refusal):
+    code = "method_not_allowed"
+    status = 405
+
+
+class KeyMissing(Refusal):
+    code = "idempotency_key_missing"
+    status = 400
+
+
+class KeyMalformed(Refusal):
+    code = "idempotency_key_malformed"
+    status = 400
+
+
+class KeyReused(Refusal):
+    code = "idempotency_key_reused"
+    status = 422
+
+
+class Conflict(Refusal):
+    code = "conflict"
+    status = 409
+
+
+class KeyInFlight(Conflict):
+    """The first request with this key is still at work. `retry_after_seconds` is in the facts."""
+
+    code = "idempotency_in_progress"
+
+
+class ReferenceTaken(Conflict):
+    code = "reference_taken"
+
+
+class NotCancellable(Conflict):
+    code = "not_cancellable"
+
+
+class NotConfirmable(Conflict):
+    code = "not_confirmable"
+
+
+class NotVerifiable(Conflict):
+    code = "not_verifiable"
+
+
+class NoRoute(Refusal):
+    """No provider account can carry the payment now; `considered` names each and why not."""
+
+    code = "no_route"
+    status = 422
+
+    def __init__(self, considered: Sequence[Mapping[str, object]], **facts: object) -> None:
+        super().__init__(**facts)
+        self.considered = tuple(considered)
+
+
+class Unavailable(AfriFlowError):
+    """The database is away or too slow: nothing was promised, nothing was lost."""
+
+    code = "temporarily_unavailable"
+    status = 503
+
+
+class Fault(AfriFlowError):
+    """Something that must not happen quietly."""
+
+    code = "fault"
+
+
+class BadAccount(Fault):
+    """A provider account's credentials or settings do not fit what its provider needs."""
+
+    code = "bad_provider_account"

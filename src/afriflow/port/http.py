@@ -1,0 +1,192 @@
+"""How adapters speak HTTP: one client, hard limits, and an exact answer to "was anything sent?".
+
+The client keeps every exchange, redacted, for `provider_logs`; it never follows redirects, never reads more than
+the limit, and never takes proxies from the environment.
+"""
+
+import json
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from afriflow.core.clock import Clock
+
+# Answers of providers are a few kB; more is an error page or an attack.
+ANSWER_BYTES_MAX = 256 * 1024
+# What one log row may hold of a body; enough for every documented message.
+LOGGED_CHARACTERS_MAX = 8_000
+
+_SECRET_HEADERS = frozenset(
+    {"authorization", "paydunya-master-key", "paydunya-private-key", "paydunya-token", "cookie", "set-cookie"}
+)
+_SECRET_FIELD = re.compile(
+    r"(^|_)(otp|otp_code|pin|password|secret|hash|cvv|card_number|authorization_code)$|^preAuthorisationCode$",
+    re.IGNORECASE,
+)
+_LONG_NUMBER = re.compile(r"(?<![\w.-])\+?\d{9,15}(?![\w.-])")
+
+
+class NothingSent(Exception):
+    """The connection never stood: no byte of the request left this machine."""
+
+
+class NoAnswer(Exception):
+    """The request may have arrived, and no usable answer came back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One call, as it is kept for people: secrets gone, phone numbers masked."""
+
+    operation: str
+    method: str
+    url: str
+    request_headers: Mapping[str, str]
+    request_body: str
+    status: int | None
+    response_body: str
+    error: str | None
+    started_at: datetime
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back. headers: names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json_object(self) -> dict[str, object] | None:
+        """Read the body as a JSON object; None when it is anything else, however broken."""
+        parsed = self.json()
+        return cast("dict[str, object]", parsed) if isinstance(parsed, dict) else None
+
+    def json(self) -> object:
+        """Read the body as JSON; None when it is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+
+class ProviderHttp:
+    """The client that one adapter is given for one use; `exchanges` holds what was said.
+
+    timeout_seconds: for the whole call, where a call does not say otherwise.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, clock: Clock, *, timeout_seconds: float) -> None:
+        self._session = session
+        self._clock = clock
+        self._timeout_seconds = timeout_seconds
+        self.exchanges: list[Exchange] = []
+
+    async def send(
+        self,
+        operation: str,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        timeout_seconds: float | None = None,
+    ) -> Reply:
+        """Send one request and read its answer.
+
+        operation: what it is for, as it is shown in the log ("initiate", "verify", "public_keys").
+        Raises NothingSent when no connection could be made, NoAnswer when one broke or was too slow.
+        """
+        started_at = self._clock.now()
+        reply, error = None, None
+        try:
+            reply = await self._exchange(method, url, headers or {}, body, timeout_seconds)
+        except (NothingSent, NoAnswer) as raised:
+            error = f"{type(raised).__name__}: {raised}"
+            raise
+        finally:
+            duration = self._clock.now() - started_at
+            self.exchanges.append(
+                Exchange(
+                    operation=operation,
+                    method=method,
+                    url=url,
+                    request_headers=redact_headers(headers or {}),
+                    request_body=redact_body(body),
+                    status=reply.status if reply else None,
+                    response_body=redact_body(reply.body) if reply else "",
+                    error=error,
+                    started_at=started_at,
+                    duration_ms=int(duration.total_seconds() * 1000),
+                )
+            )
+        return reply
+
+    async def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float | None
+    ) -> Reply:
+        timeout = aiohttp.ClientTimeout(total=timeout_seconds or self._timeout_seconds, connect=5)
+        try:
+            async with self._session.request(
+                method, url, headers=headers, data=body or None, timeout=timeout, allow_redirects=False
+            ) as response:
+                content = await response.content.read(ANSWER_BYTES_MAX + 1)
+                while len(content) <= ANSWER_BYTES_MAX and (more := await response.content.read(65_536)):
+                    content += more
+                if len(content) > ANSWER_BYTES_MAX:
+                    raise NoAnswer("the answer is larger than we read")
+                names = {name.lower(): value for name, value in response.headers.items()}
+                return Reply(response.status, names, content)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ssl.SSLCertVerificationError) as error:
+            raise NothingSent(type(error).__name__) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise NoAnswer(type(error).__name__) from error
+
+
+def open_session(*, connections_max: int) -> aiohttp.ClientSession:
+    """Make the one session that all calls to providers share.
+
+    connections_max: simultaneous connections to one host, so that a hanging provider cannot take them all.
+    """
+    connector = aiohttp.TCPConnector(limit=connections_max * 4, limit_per_host=connections_max)
+    return aiohttp.ClientSession(connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
+
+
+def host_of(url: str) -> str:
+    """Give host and port as they stand in the Host header."""
+    return urlsplit(url).netloc.rpartition("@")[2].lower()
+
+
+def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: "•••" if name.lower() in _SECRET_HEADERS else value for name, value in headers.items()}
+
+
+def redact_body(body: bytes) -> str:
+    """Write a body as it may be kept: secrets replaced, phone numbers masked, cut to what a log row holds."""
+    text = body.decode("utf-8", "replace")
+    try:
+        text = json.dumps(_redact(json.loads(text)), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        text = re.sub(r"((?:%5B|\[)hash(?:%5D|\])=)[0-9a-fA-F]+", r"\1•••", text)
+    return _LONG_NUMBER.sub(_mask_number, text)[:LOGGED_CHARACTERS_MAX].replace("\x00", "�")
+
+
+def _redact(value: object) -> object:
+    if isinstance(value, dict):
+        fields = cast("dict[str, object]", value)
+        return {name: "•••" if _SECRET_FIELD.search(name) else _redact(item) for name, item in fields.items()}
+    if isinstance(value, list):
+        return [_redact(item) for item in cast("list[object]", value)]
+    return value
+
+
+def _mask_number(match: re.Match[str]) -> str:
+    text = match.group()
+    return f"{text[:5]}•••{text[-4:]}"

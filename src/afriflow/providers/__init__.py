@@ -1,0 +1,1 @@
+"""One folder per provider, found by the factory; nothing else lives here."""
