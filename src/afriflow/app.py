@@ -1,0 +1,74 @@
+"""The whole site put together: API, webhooks, pages and, where the demo runs, the other side."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar import Litestar, Request
+from litestar.config.app import ExperimentalFeatures  # noqa: F401
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+
+from afriflow.assembly import Assembly
+from afriflow.core.errors import AfriFlowError
+from afriflow.merchants.keys import Caller
+from afriflow.web.api import CheckoutController, TransactionController
+from afriflow.web.api_setup import EndpointController, MessageController, ProviderController, RoutingController
+from afriflow.web.errors import on_http, on_ours, on_unforeseen
+from afriflow.web.health import live, ready
+from afriflow.web.strict import StrictRequest
+from afriflow.web.webhooks import receive
+
+
+def build_app(house: Assembly, *, others: Sequence[Any] = ()) -> Litestar:
+    """Make the ASGI app. others: further handlers, such as the simulators of a demo."""
+
+    async def give_house() -> Assembly:
+        return house
+
+    async def give_caller(request: Request[Any, Any, Any]) -> Caller:
+        return request.scope["state"]["caller"]
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        yield
+
+    app = Litestar(
+        route_handlers=[
+            CheckoutController,
+            TransactionController,
+            EndpointController,
+            MessageController,
+            ProviderController,
+            RoutingController,
+            receive,
+            live,
+            ready,
+            *others,
+        ],
+        dependencies={"house": Provide(give_house), "caller": Provide(give_caller)},
+        request_class=StrictRequest,
+        exception_handlers={AfriFlowError: on_ours, HTTPException: on_http, Exception: on_unforeseen},
+        request_max_body_size=house.settings.request_body_bytes_max,
+        lifespan=[lifespan],
+        openapi_config=_openapi(),
+        debug=False,
+    )
+    app.state.house = house
+    app.state.depth_max = house.settings.request_depth_max
+    return app
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="AfriFlow",
+        version="1",
+        description="African payments through many providers behind one API.",
+        path="/docs",
+        render_plugins=[SwaggerRenderPlugin(path="/swagger")],
+        components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
+        security=[{"key": []}],
+    )

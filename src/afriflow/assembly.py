@@ -1,0 +1,178 @@
+"""The stations put together, once per process: whoever needs one finds it here, made with its limits."""
+
+import base64
+import hashlib
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from afriflow.checkout.confirm import Confirmer
+from afriflow.checkout.create import Creator
+from afriflow.checkout.follow import Follower, FollowLimits
+from afriflow.checkout.idempotency import Idempotency
+from afriflow.checkout.plan import Planner
+from afriflow.checkout.request import Limits
+from afriflow.checkout.send import Sender
+from afriflow.checkout.session import Sessions
+from afriflow.core.clock import Clock, SystemClock
+from afriflow.core.ids import Ids
+from afriflow.db.engine import Database
+from afriflow.delivery.deliver import Deliverer, DeliveryLimits
+from afriflow.inbox.process import Processor
+from afriflow.inbox.receive import Receiver
+from afriflow.ledger.record import Recorder
+from afriflow.merchants.accounts import Accounts
+from afriflow.merchants.vault import Vault
+from afriflow.port.factory import PaymentFactory
+from afriflow.port.http import open_session
+from afriflow.reconcile.sweep import Sweeper
+from afriflow.routing.health import BreakerLimits, Health
+from afriflow.routing.route import Router
+from afriflow.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """Every station of this process."""
+
+    settings: Settings
+    clock: Clock
+    ids: Ids
+    vault: Vault
+    database: Database
+    redis: "Redis"
+    provider_session: aiohttp.ClientSession
+    delivery_session: aiohttp.ClientSession
+    accounts: Accounts
+    factory: PaymentFactory
+    health: Health
+    router: Router
+    recorder: Recorder
+    creator: Creator
+    confirmer: Confirmer
+    follower: Follower
+    sessions: Sessions
+    receiver: Receiver
+    processor: Processor
+    deliverer: Deliverer
+    sweeper: Sweeper
+    checkout_limits: Limits
+
+    async def close(self) -> None:
+        """Let go of everything that is open to the outside."""
+        await self.provider_session.close()
+        await self.delivery_session.close()
+        await self.redis.aclose()
+        await self.database.close()
+
+
+async def assemble(settings: Settings, *, clock: Clock | None = None) -> Assembly:
+    """Open database, Redis and HTTP and put the stations together.
+
+    Raises whatever PostgreSQL raises when it is not there; Redis may be away.
+    """
+    clock = clock or SystemClock()
+    ids = Ids(clock)
+    vault = Vault(secret_key(settings))
+    database = await Database.connect(
+        settings.database_url,
+        connections_max=settings.database_connections_max,
+        statement_timeout_seconds=settings.statement_timeout_seconds,
+    )
+    redis = open_redis(settings)
+    provider_session = open_session(connections_max=settings.provider_connections_max)
+    accounts = Accounts(vault, settings.base_url)
+    factory = PaymentFactory(provider_session, clock, timeout_seconds=settings.provider_timeout_seconds)
+    health = Health(redis, _breaker_limits(settings))
+    router = Router(database, accounts, health, clock)
+    recorder = Recorder(ids, clock, settings.base_url)
+    planner = Planner(
+        ids, vault.attempt_secret, settings.base_url, settings.send_lease_seconds, settings.follow_ladder_seconds[0]
+    )
+    sender = Sender(database, factory, health, recorder, planner, clock, settings.failover_attempts_max)
+    idempotency = Idempotency(
+        database,
+        redis,
+        wait_seconds=settings.idempotency_wait_seconds,
+        lease_seconds=settings.idempotency_lease_seconds,
+        cache_seconds=settings.idempotency_cache_seconds,
+    )
+    follow_limits = FollowLimits(
+        settings.follow_ladder_seconds, settings.resend_window_seconds, settings.unresolved_after_seconds
+    )
+    follower = Follower(database, accounts, factory, recorder, planner, sender, clock, follow_limits)
+    delivery_session = open_session(connections_max=settings.provider_connections_max)
+    delivery_limits = DeliveryLimits(
+        settings.delivery_ladder_seconds,
+        settings.delivery_timeout_seconds,
+        settings.delivery_answer_bytes_max,
+        settings.allow_private_webhook_targets,
+    )
+    return Assembly(
+        settings=settings,
+        clock=clock,
+        ids=ids,
+        vault=vault,
+        database=database,
+        redis=redis,
+        provider_session=provider_session,
+        delivery_session=delivery_session,
+        accounts=accounts,
+        factory=factory,
+        health=health,
+        router=router,
+        recorder=recorder,
+        creator=Creator(
+            database, idempotency, router, recorder, planner, sender, ids, clock, settings.base_url
+        ),
+        confirmer=Confirmer(database, router, recorder, planner, sender, ids, clock),
+        follower=follower,
+        sessions=Sessions(database, recorder, follower),
+        receiver=Receiver(database, accounts, factory, ids, clock),
+        processor=Processor(database, accounts, factory, recorder, follower.check, clock),
+        deliverer=Deliverer(database, vault, clock, delivery_session, delivery_limits),
+        # Twice the ladder: what is older has long been marked unresolved and is asked for by hand.
+        sweeper=Sweeper(database, 2 * settings.follow_ladder_seconds[-1]),
+        checkout_limits=Limits(
+            settings.session_seconds, settings.session_seconds_min, settings.session_seconds_max
+        ),
+    )
+
+
+def open_redis(settings: Settings) -> "Redis":
+    """Make a client that never retries and never waits: past its bound we go on without Redis."""
+    return Redis.from_url(
+        settings.redis_url,
+        socket_timeout=settings.redis_timeout_seconds,
+        socket_connect_timeout=settings.redis_timeout_seconds,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def secret_key(settings: Settings) -> bytes:
+    """Give the secret that everything is sealed with: the setting, or one made once in the home directory."""
+    if settings.secret_key:
+        return settings.secret_key.encode()
+    path = Path(settings.home) / "secret_key"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(base64.b64encode(secrets.token_bytes(32)).decode())
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+def _breaker_limits(settings: Settings) -> BreakerLimits:
+    return BreakerLimits(
+        window_seconds=settings.breaker_window_seconds,
+        calls_min=settings.breaker_calls_min,
+        failure_percent=settings.breaker_failure_percent,
+        open_seconds=settings.breaker_open_seconds,
+        open_seconds_max=settings.breaker_open_seconds_max,
+        probes=settings.breaker_probes,
+        lease_seconds=settings.send_lease_seconds,
+    )

@@ -1,0 +1,1 @@
+"""A payment from the request to its final state."""

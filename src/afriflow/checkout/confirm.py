@@ -1,0 +1,99 @@
+"""What the payer gives later: a one-time code, or the method itself; each starts at most one live attempt."""
+
+from dataclasses import dataclass
+
+from afriflow.checkout.create import opening
+from afriflow.checkout.plan import Planned, Planner, keep_method, load_method
+from afriflow.checkout.request import ConfirmRequest, check_otp, read_method
+from afriflow.checkout.send import Sender
+from afriflow.core.clock import Clock
+from afriflow.core.errors import NotConfirmable, NotFound
+from afriflow.core.ids import Ids
+from afriflow.core.method import PaymentMethod
+from afriflow.core.money import Money
+from afriflow.core.transaction import OPEN, Mode, TransactionStatus
+from afriflow.db.engine import Connection, Database, Record
+from afriflow.ledger import store
+from afriflow.ledger.present import store_action
+from afriflow.ledger.record import Recorder
+from afriflow.merchants.keys import Caller
+from afriflow.observe.log import bound
+from afriflow.routing.choose import Decision, Wish
+from afriflow.routing.route import Router
+
+_CONFIRMABLE = frozenset({TransactionStatus.REQUIRES_PAYMENT_METHOD, TransactionStatus.REQUIRES_ACTION})
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmer:
+    """The use-case behind POST /api/transactions/{id}/confirm and the hosted page's forms."""
+
+    database: Database
+    router: Router
+    recorder: Recorder
+    planner: Planner
+    sender: Sender
+    ids: Ids
+    clock: Clock
+
+    async def confirm(self, caller: Caller, transaction_id: str, request: ConfirmRequest) -> None:
+        """Take what the payer gave and start the payment with it.
+
+        Raises InvalidRequest, NotFound, NotConfirmable (a live attempt exists, or the time is over), NoRoute.
+        """
+        check_otp(request.otp, "/otp")
+        async with self.database.connection() as connection:
+            row = await connection.fetchrow(store.TRANSACTION, caller.merchant_id, caller.mode, transaction_id)
+            if row is None:
+                raise NotFound(id=transaction_id)
+            method = await self._method(connection, row, request)
+        otp = request.otp or (request.payment_method.otp if request.payment_method else None)
+        wish = Wish(Money(row["amount_minor"], row["currency"]), method, has_otp=otp is not None)
+        with bound(transaction_id=transaction_id, merchant_id=caller.merchant_id):
+            decision = await self.router.route(caller, wish)
+            planned = await self._commit(caller, transaction_id, method, decision, otp)
+            if planned is not None:
+                await self.sender.send(caller, planned, decision.candidates[1:], otp)
+
+    async def _method(self, connection: Connection, row: Record, request: ConfirmRequest) -> PaymentMethod:
+        if request.payment_method is not None:
+            if row["status"] != TransactionStatus.REQUIRES_PAYMENT_METHOD and not row["payer_chooses"]:
+                raise NotConfirmable(status=row["status"])
+            fallback = row["customer"].get("phone")
+            return read_method(request.payment_method, row["country"], Mode(row["mode"]), fallback)
+        if request.otp is None or row["payment_method_id"] is None:
+            raise NotConfirmable(status=row["status"])
+        stored = await connection.fetchrow(store.METHOD, row["merchant_id"], row["payment_method_id"])
+        assert stored is not None
+        return load_method(stored)
+
+    async def _commit(
+        self, caller: Caller, transaction_id: str, method: PaymentMethod, decision: Decision, otp: str | None
+    ) -> Planned | None:
+        async with self.database.transaction() as connection:
+            row = await self.recorder.lock(connection, caller.merchant_id, transaction_id)
+            attempts = await connection.fetch(store.ATTEMPTS, caller.merchant_id, transaction_id)
+            live = any(attempt["status"] in OPEN for attempt in attempts)
+            over = row["expires_at"] <= self.clock.now()
+            if live or over or row["status"] not in _CONFIRMABLE:
+                raise NotConfirmable(status=row["status"])
+            status, action = opening(method, decision, otp)
+            method_id = await keep_method(connection, self.ids, caller, method)
+            await connection.execute(
+                store.TRANSACTION_CHOOSE,
+                caller.merchant_id,
+                transaction_id,
+                method_id,
+                decision.stored(),
+                store_action(action),
+                status,
+            )
+            before, row = row, await self.recorder.lock(connection, caller.merchant_id, transaction_id)
+            told = [status.value] if status != before["status"] else []
+            facts = {"operator": method.operator, "status": status.value, "by": caller.who}
+            await self.recorder.tell(connection, row, told=told, story=[(None, "Confirmed", "payer", facts)])
+            if action is not None:
+                return None
+            row = await self.recorder.lock(connection, caller.merchant_id, transaction_id)
+            account = decision.candidates[0].contract.account
+            return await self.planner.plan(connection, caller, row, account, otp)

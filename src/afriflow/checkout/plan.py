@@ -1,0 +1,164 @@
+"""How an attempt comes to be: its row, its id at the provider and its follow-up job, before a byte is sent."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from afriflow.core.errors import Fault
+from afriflow.core.ids import Ids, attempt_uuid
+from afriflow.core.method import MethodType, PaymentMethod
+from afriflow.core.money import Money
+from afriflow.core.msisdn import Msisdn
+from afriflow.core.operator import countries
+from afriflow.db.engine import Connection, Record
+from afriflow.jobs.queue import enqueue
+from afriflow.ledger import store
+from afriflow.ledger.record import remember_reference
+from afriflow.merchants.keys import Caller
+from afriflow.port.provider import Account, Order, Secret
+
+FOLLOW = "follow"
+EXPIRE = "expire"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An attempt whose intent is committed and which may now be sent, once. send: the number of this send."""
+
+    attempt: Record
+    account: Account
+    order: Order
+    send: int
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """What planning needs from outside. lease_seconds: how long one send may take."""
+
+    ids: Ids
+    attempt_secret: bytes
+    base_url: str
+    lease_seconds: int
+    first_check_seconds: int
+
+    async def plan(
+        self, connection: Connection, caller: Caller, transaction: Record, account: Account, otp: str | None
+    ) -> Planned:
+        """Write the next attempt of a locked transaction, in state `unknown`: from the commit on it may have been sent.
+
+        The partial unique index refuses a second live attempt (S1).
+        """
+        merchant_id, transaction_id = transaction["merchant_id"], transaction["id"]
+        attempts = await connection.fetch(store.ATTEMPTS, merchant_id, transaction_id)
+        number = len(attempts) + 1
+        key = transaction["idempotency_key"]
+        reference = attempt_uuid(self.attempt_secret, merchant_id, transaction["mode"], key, number)
+        attempt_id = self.ids.new("att")
+        order = await self.order(connection, caller.merchant_name, transaction, reference, None, otp)
+        await connection.execute(
+            store.ATTEMPT_INSERT,
+            merchant_id,
+            attempt_id,
+            transaction["mode"],
+            transaction_id,
+            number,
+            account.provider,
+            account.id,
+            reference,
+            transaction["amount_minor"],
+            transaction["currency"],
+            transaction["payment_method_id"],
+            body_hash(order, account),
+            float(self.lease_seconds),
+        )
+        attempt = await connection.fetchrow(store.ATTEMPT, merchant_id, attempt_id)
+        assert attempt is not None
+        await remember_reference(connection, attempt, reference)
+        await enqueue(
+            connection,
+            FOLLOW,
+            {"merchant_id": merchant_id, "attempt_id": attempt_id},
+            key=follow_key(attempt_id),
+            delay_seconds=self.first_check_seconds,
+        )
+        return Planned(attempt, account, order, 1)
+
+    async def order(
+        self,
+        connection: Connection,
+        merchant_name: str,
+        transaction: Record,
+        reference: str,
+        provider_reference: str | None,
+        otp: str | None,
+    ) -> Order:
+        """Build what the adapter is given, always the same for the same attempt."""
+        row = await connection.fetchrow(store.METHOD, transaction["merchant_id"], transaction["payment_method_id"])
+        if row is None:
+            raise Fault(reason="an attempt without a payment method")
+        customer: dict[str, Any] = transaction["customer"]
+        page = f"{self.base_url}/pay/{transaction['token']}"
+        return Order(
+            reference=reference,
+            transaction_id=transaction["id"],
+            merchant_name=merchant_name,
+            money=Money(transaction["amount_minor"], transaction["currency"]),
+            method=load_method(row),
+            return_url=f"{page}/return",
+            cancel_url=f"{page}/cancelled",
+            created_at=transaction["created_at"],
+            description=transaction["description"],
+            customer_name=customer.get("name"),
+            customer_email=customer.get("email"),
+            language=transaction["language"],
+            provider_reference=provider_reference,
+            otp=Secret(otp) if otp else None,
+        )
+
+
+def body_hash(order: Order, account: Account) -> bytes:
+    """Hash what must never differ between two sends of one attempt (S3)."""
+    msisdn = order.method.msisdn.e164 if order.method.msisdn else ""
+    facts = [order.reference, account.id, order.money.amount_minor, order.money.currency, order.method.operator, msisdn]
+    return hashlib.sha256(msgspec.json.encode(facts)).digest()
+
+
+def follow_key(attempt_id: str) -> str:
+    return f"follow:{attempt_id}"
+
+
+def load_method(row: Record) -> PaymentMethod:
+    """Read a stored payment method."""
+    country = countries()[row["country"]]
+    msisdn = Msisdn(row["msisdn"], country.alpha2, country.calling_code) if row["msisdn"] else None
+    return PaymentMethod(MethodType(row["type"]), country.alpha2, row["operator"] or None, msisdn)
+
+
+async def keep_method(connection: Connection, ids: Ids, caller: Caller, method: PaymentMethod) -> str:
+    """Find or write a payer's method; gives its id."""
+    return await connection.fetchval(
+        store.METHOD_UPSERT,
+        caller.merchant_id,
+        ids.new("pm"),
+        caller.mode,
+        method.type,
+        method.country,
+        method.operator or "",
+        method.msisdn.e164 if method.msisdn else "",
+    )
+
+
+async def plan_expiry(
+    connection: Connection, merchant_id: str, transaction_id: str, now: datetime, expires_at: datetime
+) -> None:
+    """Put the end of the session on the clock."""
+    await enqueue(
+        connection,
+        EXPIRE,
+        {"merchant_id": merchant_id, "transaction_id": transaction_id},
+        key=f"expire:{transaction_id}",
+        delay_seconds=max(1.0, (expires_at - now).total_seconds()),
+    )

@@ -1,0 +1,131 @@
+"""The call that may move money: sent once per permission, outside any database transaction, its answer committed.
+
+A provider that provably was not reached, or that documents having refused before processing, makes room for the
+next one; an unclear answer never does.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from afriflow.checkout.plan import Planned, Planner, body_hash
+from afriflow.core.clock import Clock
+from afriflow.core.errors import AfriFlowError, Fault
+from afriflow.core.evidence import Evidence, NotSent, Refused, Source, Unclear, Word
+from afriflow.core.method import Failure, FailureCode
+from afriflow.core.transaction import FINAL, TransactionStatus
+from afriflow.db.engine import Database
+from afriflow.ledger import store
+from afriflow.ledger.record import Recorder, remember_reference
+from afriflow.merchants.keys import Caller
+from afriflow.observe.log import bound, logger, page
+from afriflow.port.factory import OpenProvider, PaymentFactory
+from afriflow.port.provider import Answer
+from afriflow.routing.choose import Candidate
+from afriflow.routing.health import Health
+
+_log = logger("checkout")
+_OPERATION = "initiate"
+# Less than the lease by this much: an answer must still be written while the lease holds.
+_LEASE_MARGIN_SECONDS = 5
+
+
+class LeaseLost(AfriFlowError):
+    """Another process took this send over: whatever we hold now must not lead to a call."""
+
+    code = "lease_lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """What sending needs. attempts_max: providers tried in one payment."""
+
+    database: Database
+    factory: PaymentFactory
+    health: Health
+    recorder: Recorder
+    planner: Planner
+    clock: Clock
+    attempts_max: int
+
+    async def send(self, caller: Caller, planned: Planned, others: Sequence[Candidate], otp: str | None) -> None:
+        """Send an attempt and, while each is provably without effect, the next ones.
+
+        others: what routing ranked behind it, best first.
+        """
+        waiting = list(others)
+        current: Planned | None = planned
+        while current is not None:
+            with bound(transaction_id=current.attempt["transaction_id"], attempt_id=current.attempt["id"]):
+                opened = self.factory.open(current.account)
+                answer = await self.call(opened, current)
+                current = await self._settle(caller, opened, current, answer, waiting, otp)
+
+    async def call(self, opened: OpenProvider, planned: Planned) -> Answer:
+        """Make one call to the provider; whatever goes wrong inside is `Unclear`, never an end."""
+        attempt = planned.attempt
+        if body_hash(planned.order, planned.account) != bytes(attempt["body_hash"]):
+            raise Fault(reason="an attempt's order changed between two sends", attempt_id=attempt["id"])
+
+        async def keep(provider_reference: str) -> None:
+            async with self.database.transaction() as connection:
+                kept = await connection.execute(
+                    store.ATTEMPT_KEEP, attempt["merchant_id"], attempt["id"], provider_reference, planned.send
+                )
+                if kept == "UPDATE 0":
+                    raise LeaseLost(attempt_id=attempt["id"])
+                await remember_reference(connection, attempt, provider_reference)
+
+        permission = await self.health.ask(planned.account.id, _OPERATION)
+        if not permission.allowed:  # it closed between routing and here; nothing was sent
+            return Answer(NotSent(Failure(FailureCode.PROVIDER_UNAVAILABLE, "breaker_open")))
+        try:
+            async with asyncio.timeout(self.planner.lease_seconds - _LEASE_MARGIN_SECONDS):
+                answer = await opened.adapter.initiate(planned.order, keep)
+        except TimeoutError:
+            answer = Answer(Unclear("the provider took longer than the send's lease"))
+        except LeaseLost:
+            answer = Answer(Unclear("another process took the send over"))
+        except Exception as error:  # noqa: BLE001 — an adapter's mistake must not lose track of money
+            page("adapter_failed", provider=planned.account.provider, reason=repr(error)[:300])
+            answer = Answer(Unclear(f"the adapter failed: {type(error).__name__}"))
+        await self.health.tell(planned.account.id, _OPERATION, answer.word, permission)
+        _log.info("provider_answered", provider=planned.account.provider, word=type(answer.word).__name__)
+        return answer
+
+    async def _settle(
+        self,
+        caller: Caller,
+        opened: OpenProvider,
+        planned: Planned,
+        answer: Answer,
+        waiting: list[Candidate],
+        otp: str | None,
+    ) -> Planned | None:
+        """Commit the answer and, in the same transaction, the next attempt when there may be one."""
+        attempt = planned.attempt
+        async with self.database.transaction() as connection:
+            row = await self.recorder.lock(connection, attempt["merchant_id"], attempt["transaction_id"])
+            session_open = TransactionStatus(row["status"]) not in FINAL and row["expires_at"] > self.clock.now()
+            may_follow = _without_effect(answer.word) and attempt["number"] < self.attempts_max and session_open
+            following = waiting.pop(0) if may_follow and waiting else None
+            step = await self.recorder.record(
+                connection,
+                merchant_id=attempt["merchant_id"],
+                attempt_id=attempt["id"],
+                evidence=Evidence(Source.ANSWER, answer.word, answer.provider_reference),
+                another_follows=following is not None,
+            )
+            await connection.execute(
+                store.ATTEMPT_LANDED, attempt["merchant_id"], attempt["id"], planned.send
+            )
+            await self.recorder.keep_exchanges(connection, attempt, opened.http.exchanges)
+            if following is None or not step.changed:
+                return None
+            row = await self.recorder.lock(connection, attempt["merchant_id"], attempt["transaction_id"])
+            return await self.planner.plan(connection, caller, row, following.contract.account, otp)
+
+
+def _without_effect(word: Word) -> bool:
+    """Whether the next provider may be asked at once: nothing was sent, or a refusal that another may not share."""
+    return isinstance(word, NotSent) or (isinstance(word, Refused) and word.elsewhere)

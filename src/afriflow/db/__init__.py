@@ -1,0 +1,1 @@
+"""The database: its tables on one page, its pool, its migrations."""

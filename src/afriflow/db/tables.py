@@ -1,0 +1,404 @@
+"""The whole database on one page.
+
+Every table carries `merchant_id`, first in its primary key: today the wall between tenants, tomorrow the column
+that a fleet is distributed by. Tables that answer "whose is this?" (an API key, a payment link, a provider's
+reference) are the only ones keyed otherwise; they are small and would be copied to every node. Amounts are integers
+of minor units. What people or providers wrote is never trusted to be short: limits stand in the checks.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from afriflow.core.money import AMOUNT_MINOR_MAX
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+_NOW = text("now()")
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=None if nullable else _NOW)
+
+
+def _merchant() -> Column[str]:
+    return Column("merchant_id", Text, nullable=False)
+
+
+def _mode() -> tuple[Column[str], CheckConstraint]:
+    return Column("mode", Text, nullable=False), CheckConstraint("mode IN ('test', 'live')", name="mode")
+
+
+def _json(name: str, *, nullable: bool = True) -> Column[object]:
+    return Column(name, JSONB, nullable=nullable)
+
+
+# ── who is who ──────────────────────────────────────────────────────────────────────────────────────────────────
+merchants = Table(
+    "merchants",
+    metadata,
+    Column("merchant_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("country", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    _time("created_at"),
+)
+
+api_keys = Table(  # looked up by its hash before the merchant is known
+    "api_keys",
+    metadata,
+    Column("key_hash", LargeBinary, primary_key=True),
+    _merchant(),
+    *_mode(),
+    Column("id", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+    _time("created_at"),
+    _time("revoked_at", nullable=True),
+)
+
+people = Table(  # looked up by address before the merchant is known
+    "people",
+    metadata,
+    Column("email", Text, primary_key=True),
+    _merchant(),
+    Column("id", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    _time("created_at"),
+)
+
+dashboard_sessions = Table(
+    "dashboard_sessions",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    _merchant(),
+    Column("person_id", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    _time("created_at"),
+    _time("expires_at"),
+)
+
+provider_accounts = Table(
+    "provider_accounts",
+    metadata,
+    _merchant(),
+    Column("id", Text, nullable=False),
+    *_mode(),
+    Column("provider", Text, nullable=False),
+    Column("base_url", Text, nullable=False),
+    _json("config", nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("priority", Integer, nullable=False),
+    _time("paused_at", nullable=True),
+    Column("paused_by", Text),
+    Column("paused_why", Text),
+    _time("created_at"),
+    PrimaryKeyConstraint("merchant_id", "id"),
+    UniqueConstraint("id"),  # a notification's address names the account and nobody else
+)
+
+routing_rules = Table(
+    "routing_rules",
+    metadata,
+    _merchant(),
+    *_mode(),
+    _json("rules", nullable=False),
+    _time("updated_at"),
+    PrimaryKeyConstraint("merchant_id", "mode"),
+)
+
+# ── payments ────────────────────────────────────────────────────────────────────────────────────────────────────
+payment_methods = Table(
+    "payment_methods",
+    metadata,
+    _merchant(),
+    Column("id", Text, nullable=False),
+    *_mode(),
+    Column("type", Text, nullable=False),
+    Column("country", Text, nullable=False),
+    Column("operator", Text, nullable=False, server_default=""),
+    Column("msisdn", Text, nullable=False, server_default=""),
+    _time("created_at"),
+    PrimaryKeyConstraint("merchant_id", "id"),
+    UniqueConstraint("merchant_id", "mode", "type", "country", "operator", "msisdn"),
+)
+
+transactions = Table(
+    "transactions",
+    metadata,
+    _merchant(),
+    Column("id", Text, nullable=False),
+    *_mode(),
+    Column("status", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("refunded_minor", BigInteger, nullable=False, server_default="0"),
+    Column("country", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("description", Text),
+    _json("customer", nullable=False),
+    Column("payment_method_id", Text),
+    Column("payer_chooses", Boolean, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("return_url", Text),
+    Column("cancel_url", Text),
+    _json("metadata", nullable=False),
+    _json("next_action"),
+    _json("failure"),
+    Column("late", Boolean, nullable=False, server_default=text("false")),
+    Column("needs_review", Boolean, nullable=False, server_default=text("false")),
+    Column("unresolved", Boolean, nullable=False, server_default=text("false")),
+    _json("routing"),
+    Column("idempotency_key", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("sequence", Integer, nullable=False, server_default="0"),
+    Column("story_length", Integer, nullable=False, server_default="0"),
+    _time("created_at"),
+    _time("updated_at"),
+    _time("expires_at"),
+    PrimaryKeyConstraint("merchant_id", "id"),
+    UniqueConstraint("merchant_id", "mode", "reference"),
+    CheckConstraint(
+        "status IN ('requires_payment_method', 'requires_action', 'processing', 'succeeded', 'failed', 'cancelled', 'expired')",
+        name="status",
+    ),
+    CheckConstraint(f"amount_minor BETWEEN 1 AND {AMOUNT_MINOR_MAX}", name="amount"),
+    CheckConstraint("refunded_minor BETWEEN 0 AND amount_minor", name="refunded"),
+    CheckConstraint("refunded_minor = 0 OR status = 'succeeded'", name="refunded_only_when_paid"),
+    Index("ix_transactions_recent", "merchant_id", "mode", "id"),
+    Index("ix_transactions_status", "merchant_id", "mode", "status", "id"),
+)
+
+checkout_sessions = Table(  # looked up by the token in a payer's link
+    "checkout_sessions",
+    metadata,
+    Column("token", Text, primary_key=True),
+    _merchant(),
+    Column("transaction_id", Text, nullable=False),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    _merchant(),
+    Column("id", Text, nullable=False),
+    *_mode(),
+    Column("transaction_id", Text, nullable=False),
+    Column("number", SmallInteger, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("provider_reference", Text),
+    Column("operator_reference", Text),
+    Column("status", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("payment_method_id", Text, nullable=False),
+    Column("body_hash", LargeBinary, nullable=False),
+    Column("sends", SmallInteger, nullable=False, server_default="0"),
+    Column("checks", SmallInteger, nullable=False, server_default="0"),
+    _json("failure"),
+    _time("created_at"),
+    _time("last_sent_at", nullable=True),
+    _time("in_flight_until", nullable=True),
+    _time("updated_at"),
+    _time("finished_at", nullable=True),
+    PrimaryKeyConstraint("merchant_id", "id"),
+    UniqueConstraint("merchant_id", "transaction_id", "number"),
+    UniqueConstraint("merchant_id", "reference"),
+    CheckConstraint(
+        "status IN ('planned', 'unknown', 'pending', 'succeeded', 'failed', 'not_sent', 'never_received')", name="status"
+    ),
+    CheckConstraint(f"amount_minor BETWEEN 1 AND {AMOUNT_MINOR_MAX}", name="amount"),
+    Index(  # S1: at most one attempt of a payment may hold or bring money
+        "uq_attempts_one_live",
+        "merchant_id",
+        "transaction_id",
+        unique=True,
+        postgresql_where=text("status IN ('planned', 'unknown', 'pending', 'succeeded')"),
+    ),
+    Index(
+        "ix_attempts_open",
+        "merchant_id",
+        "created_at",
+        postgresql_where=text("status IN ('planned', 'unknown', 'pending')"),
+    ),
+    Index("ix_attempts_provider_reference", "merchant_id", "provider_reference"),
+)
+
+provider_references = Table(  # a notification knows only a reference: whose is it?
+    "provider_references",
+    metadata,
+    Column("provider", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    _merchant(),
+    Column("account_id", Text, nullable=False),
+    Column("transaction_id", Text, nullable=False),
+    Column("attempt_id", Text, nullable=False),
+    PrimaryKeyConstraint("provider", "reference"),
+)
+
+transaction_events = Table(  # append-only: what happened, in order, and on whose word
+    "transaction_events",
+    metadata,
+    _merchant(),
+    Column("transaction_id", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    *_mode(),
+    Column("attempt_id", Text),
+    Column("kind", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    _json("facts", nullable=False),
+    _time("created_at"),
+    PrimaryKeyConstraint("merchant_id", "transaction_id", "position"),
+)
+
+idempotency_keys = Table(  # S9: a key names one payment for ever
+    "idempotency_keys",
+    metadata,
+    _merchant(),
+    *_mode(),
+    Column("key", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("transaction_id", Text, nullable=False),
+    Column("response", LargeBinary),
+    _time("created_at"),
+    PrimaryKeyConstraint("merchant_id", "mode", "key"),
+)
+
+# ── what was said ───────────────────────────────────────────────────────────────────────────────────────────────
+provider_logs = Table(
+    "provider_logs",
+    metadata,
+    _merchant(),
+    Column("id", Text, nullable=False),
+    *_mode(),
+    Column("account_id", Text, nullable=False),
+    Column("transaction_id", Text),
+    Column("attempt_id", Text),
+    Column("operation", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    _json("request_headers", nullable=False),
+    Column("request_body", Text, nullable=False),
+    Column("status", SmallInteger),
+    Column("response_body", Text, nullable=False),
+    Column("error", Text),
+    Column("duration_ms", Integer, nullable=False),
+    _time("created_at"),
+    PrimaryKeyConstraint("merchant_id", "id"),
+    Index("ix_provider_logs_transaction", "merchant_id", "transaction_id", "id"),
+)
+
+webhook_events = Table(  # inbound: as it came, with the verdict on its sender, before anything is read out of it
+    "webhook_events",
+    metadata,
+    _merchant(),  # empty while nobody knows whose it is
+    Column("id", Text, nullable=False),
+    Column("mode", Text),
+    Column("provider", Text, nullable=False),
+    Column("account_id", Text),
+    Column("method", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    _json("headers", nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("verdict_reason", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("outcome", Text),
+    Column("transaction_id", Text),
+    Column("attempt_id", Text),
+    _time("received_at"),
+    _time("handled_at", nullable=True),
+    PrimaryKeyConstraint("merchant_id", "id"),
+    CheckConstraint("status IN ('received', 'handled', 'ignored', 'unmatched')", name="status"),
+    Index("ix_webhook_events_transaction", "merchant_id", "transaction_id", "id"),
+    Index("ix_webhook_events_waiting", "received_at", postgresql_where=text("status IN ('received', 'unmatched')")),
+)
+
+# ── what merchants are told ─────────────────────────────────────────────────────────────────────────────────────
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    _merchant(),
+    Column("id", Text, nullable=False),
+    *_mode(),
+    Column("url", Text, nullable=False),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    _time("created_at"),
+    _time("disabled_at", nullable=True),
+    Column("disabled_why", Text),
+    PrimaryKeyConstraint("merchant_id", "id"),
+)
+
+events = Table(  # outbound: the very bytes that are sent, written in the transaction that made them true
+    "events",
+    metadata,
+    _merchant(),
+    Column("id", Text, nullable=False),
+    *_mode(),
+    Column("transaction_id", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    _time("created_at"),
+    PrimaryKeyConstraint("merchant_id", "id"),
+    UniqueConstraint("merchant_id", "transaction_id", "sequence"),
+    Index("ix_events_recent", "merchant_id", "mode", "id"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _merchant(),
+    Column("id", Text, nullable=False),
+    *_mode(),
+    Column("event_id", Text, nullable=False),
+    Column("endpoint_id", Text, nullable=False),
+    Column("transaction_id", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("tries", SmallInteger, nullable=False, server_default="0"),
+    _time("created_at"),
+    _time("next_try_at"),
+    _time("finished_at", nullable=True),
+    PrimaryKeyConstraint("merchant_id", "id"),
+    CheckConstraint("status IN ('waiting', 'delivered', 'given_up')", name="status"),
+    Index("ix_deliveries_order", "merchant_id", "endpoint_id", "transaction_id", "sequence"),
+    Index("ix_deliveries_event", "merchant_id", "event_id"),
+)
+
+delivery_attempts = Table(
+    "delivery_attempts",
+    metadata,
+    _merchant(),
+    Column("delivery_id", Text, nullable=False),
+    Column("number", SmallInteger, nullable=False),
+    Column("status", SmallInteger),
+    Column("answer", Text, nullable=False),
+    Column("error", Text),
+    Column("duration_ms", Integer, nullable=False),
+    _time("created_at"),
+    PrimaryKeyConstraint("merchant_id", "delivery_id", "number"),
+)

@@ -1,0 +1,154 @@
+"""The job that tells a merchant: sign, post, keep what was answered, back off, give up loudly."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import aiohttp
+
+from afriflow.core.clock import Clock
+from afriflow.core.transaction import Mode
+from afriflow.db.engine import Database, Record
+from afriflow.delivery import store
+from afriflow.delivery.endpoints import place
+from afriflow.delivery.sign import sign
+from afriflow.delivery.stage import delivery_key
+from afriflow.delivery.target import ForbiddenTarget, check_target
+from afriflow.jobs.queue import Payload, Snooze, wake
+from afriflow.merchants.vault import Vault
+from afriflow.observe.log import bound, logger, page
+
+_log = logger("delivery")
+# Enough of the merchant's answer to see what went wrong.
+_EXCERPT_CHARACTERS = 2_000
+# The payload's own order makes the next one wait; looked at again this soon.
+_BLOCKED_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryLimits:
+    """ladder_seconds: pauses between tries; one more try than pauses. The rest as the settings of the same names."""
+
+    ladder_seconds: Sequence[int]
+    timeout_seconds: float
+    answer_bytes_max: int
+    allow_private_targets: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    status: int | None
+    answer: str
+    error: str | None
+    duration_ms: int
+    retry_after_seconds: float = 0
+
+    @property
+    def heard(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+class Deliverer:
+    """Delivers one message a call; made once per process."""
+
+    def __init__(
+        self, database: Database, vault: Vault, clock: Clock, session: aiohttp.ClientSession, limits: DeliveryLimits
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._clock = clock
+        self._session = session
+        self._limits = limits
+
+    async def deliver(self, payload: Payload) -> None:
+        """Try to deliver. payload: merchant_id, delivery_id. Raises Snooze until it is heard or given up."""
+        merchant_id, delivery_id = payload["merchant_id"], payload["delivery_id"]
+        with bound(delivery_id=delivery_id):
+            async with self._database.connection() as connection:
+                row = await connection.fetchrow(store.DELIVERY, merchant_id, delivery_id)
+                if row is None or row["status"] != "waiting":
+                    return
+                blocked_until = await connection.fetchval(
+                    store.DELIVERY_BLOCKED_UNTIL,
+                    merchant_id,
+                    row["endpoint_id"],
+                    row["transaction_id"],
+                    row["sequence"],
+                )
+            if blocked_until is not None:
+                wait = (blocked_until - self._clock.now()).total_seconds()
+                raise Snooze(max(_BLOCKED_SECONDS, wait))
+            if row["url"] is None or row["disabled_at"] is not None:
+                await self._keep(row, _Outcome(None, "", "the endpoint is gone or disabled", 0), "given_up", 0)
+                return
+            await self._judge(row, await self._post(row))
+
+    async def _post(self, row: Record) -> _Outcome:
+        secret = cast("str", self._vault.open(row["sealed_secret"], place(row["merchant_id"], row["endpoint_id"])))
+        now = self._clock.now()
+        headers = {
+            "content-type": "application/json",
+            "user-agent": "AfriFlow/1",
+            **sign([secret], row["event_id"], int(now.timestamp()), row["payload"]),
+        }
+        private_allowed = self._limits.allow_private_targets and row["mode"] == Mode.TEST
+        timeout = aiohttp.ClientTimeout(total=self._limits.timeout_seconds)
+        status, answer, error, retry_after = None, "", None, 0.0
+        try:
+            await check_target(row["url"], private_allowed=private_allowed)
+            async with self._session.post(
+                row["url"], data=row["payload"], headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:
+                status = response.status
+                content = await response.content.read(self._limits.answer_bytes_max)
+                answer = content.decode("utf-8", "replace")[:_EXCERPT_CHARACTERS].replace("\x00", "�")
+                text = response.headers.get("retry-after", "")
+                retry_after = float(text) if text.isascii() and text.isdigit() and status in {429, 503} else 0.0
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, ForbiddenTarget) as raised:
+            error = f"{type(raised).__name__}: {raised}"[:500]
+        duration_ms = int((self._clock.now() - now).total_seconds() * 1000)
+        return _Outcome(status, answer, error, duration_ms, min(retry_after, 3600.0))
+
+    async def _judge(self, row: Record, outcome: _Outcome) -> None:
+        if outcome.heard:
+            await self._keep(row, outcome, "delivered", 0)
+            return
+        ladder = self._limits.ladder_seconds
+        if outcome.status == 410:  # Standard Webhooks: the receiver wants no more
+            async with self._database.connection() as connection:
+                await connection.execute(
+                    store.ENDPOINT_DISABLE, row["merchant_id"], row["mode"], row["endpoint_id"], "answered 410 Gone"
+                )
+        if outcome.status == 410 or row["tries"] >= len(ladder):
+            await self._keep(row, outcome, "given_up", 0)
+            page("delivery_given_up", endpoint_id=row["endpoint_id"], tries=row["tries"] + 1)
+            return
+        pause = max(ladder[row["tries"]] * random.uniform(0.8, 1.2), outcome.retry_after_seconds)
+        await self._keep(row, outcome, "waiting", pause)
+        raise Snooze(pause)
+
+    async def _keep(self, row: Record, outcome: _Outcome, status: str, pause_seconds: float) -> None:
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                store.DELIVERY_TRIED,
+                row["merchant_id"],
+                row["id"],
+                outcome.status,
+                outcome.answer,
+                outcome.error,
+                outcome.duration_ms,
+                status,
+                pause_seconds,
+            )
+            if status != "waiting":
+                following = await connection.fetchval(
+                    store.DELIVERY_NEXT,
+                    row["merchant_id"],
+                    row["endpoint_id"],
+                    row["transaction_id"],
+                    row["sequence"],
+                )
+                if following:
+                    await wake(connection, delivery_key(following))
+        _log.info("delivery_tried", type=row["type"], status=outcome.status, outcome=status, error=outcome.error)

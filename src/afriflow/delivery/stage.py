@@ -1,0 +1,76 @@
+"""How a message to the merchant comes to be: written with the change it tells, in one transaction, or not at all."""
+
+import msgspec
+
+from afriflow.core.clock import Clock
+from afriflow.core.ids import Ids
+from afriflow.core.transaction import Mode
+from afriflow.db.engine import Connection
+from afriflow.delivery import store
+from afriflow.jobs.queue import enqueue
+
+TASK = "deliver"
+# Merchants wait for this word to hand over the goods; follow-ups can wait a moment.
+_PRIORITY = 5
+
+
+def delivery_key(delivery_id: str) -> str:
+    return f"deliver:{delivery_id}"
+
+
+async def stage(
+    connection: Connection,
+    *,
+    ids: Ids,
+    clock: Clock,
+    merchant_id: str,
+    mode: Mode,
+    transaction_id: str,
+    sequence: int,
+    type: str,
+    data: object,
+) -> None:
+    """Write an event and one delivery with its job for each endpoint of the merchant in this mode.
+
+    sequence: gapless per transaction, from 1. type: "transaction.succeeded", …  data: the object as it is now;
+    the bytes are made here once and sent verbatim however late (H45).
+    """
+    event_id = ids.new("evt")
+    payload = msgspec.json.encode(
+        {"type": type, "timestamp": clock.now(), "data": data, "sequence": sequence}
+    )
+    await connection.execute(
+        store.EVENT_INSERT, merchant_id, event_id, mode, transaction_id, sequence, type, payload
+    )
+    for row in await connection.fetch(store.ENDPOINT_IDS, merchant_id, mode):
+        await stage_delivery(
+            connection,
+            ids=ids,
+            merchant_id=merchant_id,
+            mode=mode,
+            event_id=event_id,
+            endpoint_id=row["id"],
+            transaction_id=transaction_id,
+            sequence=sequence,
+        )
+
+
+async def stage_delivery(
+    connection: Connection,
+    *,
+    ids: Ids,
+    merchant_id: str,
+    mode: Mode,
+    event_id: str,
+    endpoint_id: str,
+    transaction_id: str,
+    sequence: int,
+) -> str:
+    """Write one delivery and its job; gives the delivery's id."""
+    delivery_id = ids.new("dlv")
+    await connection.execute(
+        store.DELIVERY_INSERT, merchant_id, delivery_id, mode, event_id, endpoint_id, transaction_id, sequence
+    )
+    payload = {"merchant_id": merchant_id, "delivery_id": delivery_id}
+    await enqueue(connection, TASK, payload, key=delivery_key(delivery_id), priority=_PRIORITY)
+    return delivery_id

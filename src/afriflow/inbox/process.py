@@ -1,0 +1,140 @@
+"""The job that reads a notification: a signed one is evidence, any other only a reason to go and ask."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from afriflow.core.clock import Clock
+from afriflow.core.evidence import Evidence, Failed, Pending, Source, Succeeded, Word
+from afriflow.core.transaction import OPEN, AttemptStatus
+from afriflow.db.engine import Connection, Database, Record
+from afriflow.inbox import store
+from afriflow.inbox.receive import NOBODY
+from afriflow.jobs.queue import Payload, Snooze
+from afriflow.ledger import store as ledger_store
+from afriflow.ledger.record import Recorder
+from afriflow.merchants.accounts import Accounts
+from afriflow.observe.log import bound, page
+from afriflow.port.factory import PaymentFactory, specs
+from afriflow.port.provider import Notification, Report, Verdict
+
+# Asks the provider how an attempt stands and records it; given by the app, since checkout stands beside us.
+Check = Callable[[Record], Awaitable[Record]]
+
+# A notification that names nothing we know may only be early: our own commit can be behind it this long.
+_EARLY_SECONDS = 120
+_EARLY_PAUSE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """Reads notifications that the door has kept."""
+
+    database: Database
+    accounts: Accounts
+    factory: PaymentFactory
+    recorder: Recorder
+    check: Check
+    clock: Clock
+
+    async def process(self, payload: Payload) -> None:
+        """Read one notification. payload: merchant_id, event_id. Twice does no more than once."""
+        async with self.database.connection() as connection:
+            row = await connection.fetchrow(store.EVENT, payload["merchant_id"], payload["event_id"])
+            if row is None or row["status"] != "received":
+                return
+            attempts = await self._attempts(connection, row)
+        with bound(notification_id=row["id"]):
+            if not attempts:
+                await self._unmatched(row)
+                return
+            outcomes = [
+                await self._apply(row, attempt, report) for attempt, report in await self._read(row, attempts)
+            ]
+            await self._handled(row, attempts[0], "handled" if outcomes else "ignored", ", ".join(outcomes))
+
+    async def _attempts(self, connection: Connection, row: Record) -> list[Record]:
+        """Find the attempts that a notification names and that belong to the account it came for."""
+        references = list(specs()[row["provider"]].identify(_notification(row)))[:10]
+        owners = await connection.fetch(ledger_store.REFERENCE_OWNER, row["provider"], references)
+        found = [
+            await connection.fetchrow(ledger_store.ATTEMPT, owner["merchant_id"], owner["attempt_id"])
+            for owner in owners
+            if row["account_id"] in {None, owner["account_id"]}
+        ]
+        return [attempt for attempt in found if attempt is not None]
+
+    async def _read(self, row: Record, attempts: list[Record]) -> list[tuple[Record, Report]]:
+        async with self.database.connection() as connection:
+            first = attempts[0]
+            account = await self.accounts.account(connection, first["merchant_id"], first["account_id"])
+        reports = self.factory.open(account).adapter.handle_webhook(_notification(row))
+        return [
+            (attempt, report)
+            for report in reports
+            for attempt in attempts
+            if report.reference == attempt["reference"]
+            or (report.provider_reference and report.provider_reference == attempt["provider_reference"])
+        ]
+
+    async def _apply(self, row: Record, attempt: Record, report: Report) -> str:
+        """Believe or ask; gives what was done, for the person who reads the inbox."""
+        if _says_nothing_new(attempt, report.word):
+            return "known already"
+        signed = row["verdict"] == Verdict.SIGNED
+        decides = isinstance(report.word, Pending | Succeeded | Failed)
+        if signed and decides and attempt["status"] in OPEN:
+            async with self.database.transaction() as connection:
+                await self.recorder.record(
+                    connection,
+                    merchant_id=attempt["merchant_id"],
+                    attempt_id=attempt["id"],
+                    evidence=Evidence(Source.CALLBACK, report.word, report.provider_reference),
+                )
+                # The mark commits with the effect: never handled without it, never twice.
+                await self._mark(connection, row, attempt, "handled", f"recorded {type(report.word).__name__}")
+            return f"recorded {type(report.word).__name__}"
+        after = await self.check(attempt)
+        return f"asked the provider: {after['status']}"
+
+    async def _unmatched(self, row: Record) -> None:
+        if self.clock.now() - row["received_at"] < timedelta(seconds=_EARLY_SECONDS):
+            raise Snooze(_EARLY_PAUSE_SECONDS)
+        await self._handled(row, None, "unmatched", "names no payment of this account")
+        page("notification_unmatched", provider=row["provider"], notification_id=row["id"])
+
+    async def _handled(self, row: Record, attempt: Record | None, status: str, outcome: str) -> None:
+        async with self.database.transaction() as connection:
+            await self._mark(connection, row, attempt, status, outcome)
+
+    async def _mark(
+        self, connection: Connection, row: Record, attempt: Record | None, status: str, outcome: str
+    ) -> None:
+        await connection.execute(
+            store.EVENT_HANDLED,
+            row["merchant_id"],
+            row["id"],
+            status,
+            outcome,
+            attempt["transaction_id"] if attempt else None,
+            attempt["id"] if attempt else None,
+        )
+        if attempt is not None and row["merchant_id"] == NOBODY:
+            await connection.execute(
+                store.EVENT_ADOPT, row["id"], attempt["merchant_id"], attempt["mode"], attempt["account_id"]
+            )
+
+
+def _says_nothing_new(attempt: Record, word: Word) -> bool:
+    """Whether a word repeats what is known; what contradicts it is always looked into."""
+    if attempt["status"] in OPEN:
+        return False
+    if isinstance(word, Succeeded):
+        return attempt["status"] == AttemptStatus.SUCCEEDED
+    if isinstance(word, Failed):
+        return attempt["status"] != AttemptStatus.SUCCEEDED
+    return isinstance(word, Pending)
+
+
+def _notification(row: Record) -> Notification:
+    return Notification(row["method"], row["path"], row["headers"], bytes(row["body"]), row["received_at"])

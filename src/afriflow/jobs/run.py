@@ -1,0 +1,171 @@
+"""How jobs are worked off: PgQueuer with its defaults corrected, under a supervisor that outlives PostgreSQL."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+import asyncpg
+import msgspec
+from pgqueuer import PgQueuer
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
+from pgqueuer.adapters.persistence.qb import (
+    QueryBuilderEnvironment,
+    QueryQueueBuilder,
+    QuerySchedulerBuilder,
+)
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.core.executors import EntrypointExecutor, EntrypointExecutorParameters
+from pgqueuer.domain.errors import RetryRequested
+from pgqueuer.domain.models import Context, Job
+from pgqueuer.domain.models import Schedule as ScheduleRow
+
+from afriflow.jobs.queue import QUEUE_SETTINGS, SCHEMA, Hold, Payload, Schedule, Snooze, Task
+from afriflow.observe.log import logger, page
+
+_log = logger("jobs")
+# A crash leaves the job picked and its `attempts` untouched; the engine's log alone knows how often it was picked.
+_PICKS = f"SELECT count(*) FROM {SCHEMA}.pgqueuer_log WHERE job_id = $1 AND status = 'picked'"  # noqa: S608
+# After a lost connection PostgreSQL is usually back within a second.
+_RESTART_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """Bounds of one worker process; the reasons stand beside the settings of the same names."""
+
+    jobs_max: int
+    batch: int
+    poll_seconds: float
+    heartbeat_seconds: int
+    crashes_max: int
+
+
+class Worker:
+    """Runs tasks and schedules until it is told to stop."""
+
+    def __init__(
+        self, database_url: str, tasks: Sequence[Task], schedules: Sequence[Schedule], limits: WorkerLimits
+    ) -> None:
+        self._database_url = database_url
+        self._tasks = tasks
+        self._schedules = schedules
+        self._limits = limits
+        self._stopping = asyncio.Event()
+        self._engine: PgQueuer | None = None
+
+    async def run(self) -> None:
+        """Work until `stop`; a lost database makes it wait and begin again, never end."""
+        while not self._stopping.is_set():
+            try:
+                await self._run_once()
+            except Exception as error:  # noqa: BLE001 — whatever broke, the jobs are still there
+                _log.warning("worker_restarts", reason=repr(error)[:200])
+                await self._pause()
+
+    def stop(self) -> None:
+        """Finish what is running, take nothing new."""
+        self._stopping.set()
+        if self._engine:
+            self._engine.shutdown.set()
+
+    async def _pause(self) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), _RESTART_SECONDS)
+        except TimeoutError:
+            return
+
+    async def _run_once(self) -> None:
+        connection = await asyncpg.connect(
+            self._database_url, timeout=5, command_timeout=30, server_settings={"application_name": "afriflow-worker"}
+        )
+        try:
+            engine = self._assemble(AsyncpgDriver(connection))
+            self._engine = engine
+            if self._stopping.is_set():
+                return
+            _log.info("worker_runs", tasks=[task.name for task in self._tasks])
+            await engine.run(
+                dequeue_timeout=timedelta(seconds=self._limits.poll_seconds),
+                batch_size=self._limits.batch,
+                max_concurrent_tasks=self._limits.jobs_max,
+                heartbeat_timeout=timedelta(seconds=self._limits.heartbeat_seconds),
+                shutdown_on_listener_failure=True,
+            )
+        finally:
+            self._engine = None
+            connection.terminate()
+
+    def _assemble(self, driver: AsyncpgDriver) -> PgQueuer:
+        queries = Queries(
+            driver,
+            qbe=QueryBuilderEnvironment(settings=QUEUE_SETTINGS),
+            qbq=QueryQueueBuilder(settings=QUEUE_SETTINGS),
+            qbs=QuerySchedulerBuilder(settings=QUEUE_SETTINGS),
+        )
+        engine = PgQueuer(connection=driver, queries=queries)
+        for task in self._tasks:
+            engine.entrypoint(
+                task.name,
+                concurrency_limit=task.concurrency,
+                on_failure="hold",  # the engine's default deletes what failed
+                executor_factory=self._policy(task, driver),
+            )(_job_function(task))
+        for schedule in self._schedules:
+            engine.schedule(schedule.name, schedule.cron)(_schedule_function(schedule))
+        return engine
+
+    def _policy(
+        self, task: Task, driver: AsyncpgDriver
+    ) -> Callable[[EntrypointExecutorParameters], EntrypointExecutor]:
+        crashes_max = self._limits.crashes_max
+
+        class Policy(EntrypointExecutor):
+            async def execute(self, job: Job, context: Context) -> None:
+                try:
+                    if await _crashes(driver, job) > crashes_max:
+                        raise Hold("its worker died each time it ran this job")
+                    await super().execute(job, context)
+                except Snooze as snooze:
+                    raise RetryRequested(timedelta(seconds=snooze.seconds), str(snooze)) from snooze
+                except Exception as error:
+                    raise _judged(task, job, error) from error
+
+        return Policy
+
+
+def _judged(task: Task, job: Job, error: Exception) -> Exception:
+    """Decide whether a failed job is tried again or held for a person."""
+    facts = {"task": task.name, "job_id": int(job.id), "attempts": job.attempts, "reason": repr(error)[:300]}
+    if isinstance(error, Hold) or job.attempts >= len(task.pauses_seconds):
+        page("job_held", **facts)
+        return error
+    pause = task.pauses_seconds[job.attempts] * random.uniform(0.8, 1.2)
+    _log.warning("job_failed", again_in_seconds=round(pause, 1), **facts)
+    return RetryRequested(timedelta(seconds=pause), repr(error)[:200])
+
+
+async def _crashes(driver: AsyncpgDriver, job: Job) -> int:
+    rows = await driver.fetch(_PICKS, job.id)
+    return cast("int", rows[0]["count"]) - job.attempts - 1
+
+
+def _job_function(task: Task) -> Callable[[Job], Awaitable[None]]:
+    async def run(job: Job) -> None:
+        payload: Payload = msgspec.json.decode(job.payload or b"{}", type=dict[str, Any])
+        await task.handler(payload)
+
+    return run
+
+
+def _schedule_function(schedule: Schedule) -> Callable[[ScheduleRow], Awaitable[None]]:
+    async def run(_: ScheduleRow) -> None:
+        try:
+            await schedule.handler()
+        except Exception as error:
+            page("schedule_failed", schedule=schedule.name, reason=repr(error)[:300])
+            raise
+
+    return run

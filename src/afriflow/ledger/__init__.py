@@ -1,0 +1,1 @@
+"""What happened: the one door through which a payment changes, and the reads that show it."""

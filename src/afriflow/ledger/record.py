@@ -1,0 +1,256 @@
+"""The one door: every change of a payment is evidence, applied under the row's lock and written as it happened.
+
+In one database transaction: lock, decide (`core.transaction`), append to the story, update, tell the merchant
+(`delivery.stage`). Nothing else in the product writes `status`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import msgspec
+
+from afriflow.core.clock import Clock
+from afriflow.core.errors import NotFound
+from afriflow.core.evidence import Evidence, Unclear
+from afriflow.core.ids import Ids
+from afriflow.core.money import Money
+from afriflow.core.transaction import (
+    LIVE,
+    OPEN,
+    AttemptState,
+    AttemptStatus,
+    Mode,
+    Step,
+    TransactionState,
+    TransactionStatus,
+    apply_evidence,
+    end_session,
+)
+from afriflow.db.engine import Connection, Record
+from afriflow.delivery.stage import stage
+from afriflow.ledger import store
+from afriflow.ledger.present import (
+    load_action,
+    load_failure,
+    show_transaction,
+    store_action,
+    store_failure,
+)
+from afriflow.observe.log import bound, logger, page
+from afriflow.port.http import Exchange
+
+_log = logger("ledger")
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """What writing needs from outside. base_url: where our pages are, for the object that merchants are sent."""
+
+    ids: Ids
+    clock: Clock
+    base_url: str
+
+    async def record(
+        self,
+        connection: Connection,
+        *,
+        merchant_id: str,
+        attempt_id: str,
+        evidence: Evidence,
+        another_follows: bool = False,
+    ) -> Step:
+        """Apply one word about one attempt; the same word twice changes nothing the second time.
+
+        another_follows: the caller writes the next attempt in this same database transaction.
+        Raises NotFound when there is no such attempt.
+        """
+        found = await connection.fetchrow(store.ATTEMPT, merchant_id, attempt_id)
+        if found is None:
+            raise NotFound(id=attempt_id)
+        with bound(transaction_id=found["transaction_id"], attempt_id=attempt_id):
+            row = await self.lock(connection, merchant_id, found["transaction_id"])
+            attempts = await connection.fetch(store.ATTEMPTS, merchant_id, row["id"])
+            attempt = next(item for item in attempts if item["id"] == attempt_id)
+            step = apply_evidence(
+                transaction_state(row),
+                _attempt_state(attempt),
+                evidence,
+                other_attempt_live=any(item["status"] in LIVE for item in attempts if item["id"] != attempt_id),
+                another_follows=another_follows,
+            )
+            brings_reference = evidence.provider_reference and attempt["provider_reference"] is None
+            if step.changed or brings_reference:
+                await self._write_attempt(connection, attempt, step.attempt, evidence.provider_reference)
+            if step.changed or step.alert or _worth_telling(evidence, attempt):
+                entry = (evidence.word.__class__.__name__, evidence.source.value, _facts(evidence, step))
+                await self._write(connection, row, step, [(attempt_id, *entry)])
+            if step.alert:
+                page("payment_needs_attention", why=step.alert, provider=attempt["provider"])
+            return step
+
+    async def end(self, connection: Connection, *, merchant_id: str, transaction_id: str, cancelled: bool) -> bool:
+        """End the time to pay; False when the transaction was final already. Open attempts live on."""
+        row = await self.lock(connection, merchant_id, transaction_id)
+        step = end_session(transaction_state(row), cancelled=cancelled)
+        if step is None:
+            return False
+        await self._write(connection, row, step, [(None, step.told[0], "us", {})])
+        return True
+
+    async def tell(
+        self, connection: Connection, row: Record, *, told: Sequence[str], story: Sequence[tuple[str | None, str, str, dict[str, Any]]]
+    ) -> None:
+        """Write story entries and merchant events for what the caller has just written itself (creation, a choice).
+
+        row: the locked transaction. story: (attempt id, kind, source, facts).
+        """
+        await self._write(connection, row, None, story, told=told)
+
+    async def lock(self, connection: Connection, merchant_id: str, transaction_id: str) -> Record:
+        """Lock a transaction's row until the database transaction ends. Raises NotFound."""
+        row = await connection.fetchrow(store.TRANSACTION_LOCK, merchant_id, transaction_id)
+        if row is None:
+            raise NotFound(id=transaction_id)
+        return row
+
+    async def keep_exchanges(
+        self, connection: Connection, attempt: Record, exchanges: list[Exchange]
+    ) -> None:
+        """Write what was said to and by the provider, and forget it, so that a second call writes nothing twice."""
+        for exchange in exchanges:
+            await connection.execute(
+                store.LOG_INSERT,
+                attempt["merchant_id"],
+                self.ids.new("log"),
+                attempt["mode"],
+                attempt["account_id"],
+                attempt["transaction_id"],
+                attempt["id"],
+                exchange.operation,
+                exchange.method,
+                exchange.url,
+                dict(exchange.request_headers),
+                exchange.request_body,
+                exchange.status,
+                exchange.response_body,
+                exchange.error,
+                exchange.duration_ms,
+                exchange.started_at,
+            )
+        exchanges.clear()
+
+    async def _write_attempt(
+        self, connection: Connection, row: Record, after: AttemptState, provider_reference: str | None
+    ) -> None:
+        await connection.execute(
+            store.ATTEMPT_CHANGE,
+            row["merchant_id"],
+            row["id"],
+            after.status,
+            store_failure(after.failure),
+            after.operator_reference,
+            provider_reference,
+        )
+        if provider_reference and provider_reference != row["provider_reference"]:
+            await remember_reference(connection, row, provider_reference)
+        if after.status not in OPEN:
+            await connection.execute(store.TRANSACTION_RESOLVED, row["merchant_id"], row["transaction_id"])
+
+    async def _write(
+        self,
+        connection: Connection,
+        row: Record,
+        step: Step | None,
+        story: Sequence[tuple[str | None, str, str, dict[str, Any]]],
+        told: Sequence[str] = (),
+    ) -> None:
+        merchant_id, transaction_id, mode = row["merchant_id"], row["id"], Mode(row["mode"])
+        told = step.told if step else told
+        for offset, (attempt_id, kind, source, facts) in enumerate(story, start=1):
+            position = row["story_length"] + offset
+            await connection.execute(
+                store.STORY_APPEND, merchant_id, transaction_id, position, mode, attempt_id, kind, source, facts
+            )
+        after = step.transaction if step else transaction_state(row)
+        await connection.execute(
+            store.TRANSACTION_CHANGE,
+            merchant_id,
+            transaction_id,
+            after.status,
+            store_action(after.next_action),
+            store_failure(after.failure),
+            after.late,
+            after.needs_review,
+            row["sequence"] + len(told),
+            row["story_length"] + len(story),
+        )
+        if told:
+            shown = await self._show(connection, merchant_id, mode, transaction_id)
+            for offset, type_ in enumerate(told, start=1):
+                await stage(
+                    connection,
+                    ids=self.ids,
+                    clock=self.clock,
+                    merchant_id=merchant_id,
+                    mode=mode,
+                    transaction_id=transaction_id,
+                    sequence=row["sequence"] + offset,
+                    type=f"transaction.{type_}",
+                    data=shown,
+                )
+            _log.info("transaction_changed", status=after.status.value, told=list(told))
+
+    async def _show(self, connection: Connection, merchant_id: str, mode: Mode, transaction_id: str) -> object:
+        row = await connection.fetchrow(store.TRANSACTION, merchant_id, mode, transaction_id)
+        assert row is not None
+        attempts = await connection.fetch(store.ATTEMPTS, merchant_id, transaction_id)
+        return show_transaction(row, attempts, self.base_url)
+
+
+async def remember_reference(connection: Connection, attempt: Record, reference: str) -> None:
+    """Note whose reference this is, for notifications that name nothing else."""
+    await connection.execute(
+        store.REFERENCE_INSERT,
+        attempt["provider"],
+        reference,
+        attempt["merchant_id"],
+        attempt["account_id"],
+        attempt["transaction_id"],
+        attempt["id"],
+    )
+
+
+def transaction_state(row: Record) -> TransactionState:
+    """Read the part of a row that evidence can change."""
+    return TransactionState(
+        status=TransactionStatus(row["status"]),
+        money=Money(row["amount_minor"], row["currency"]),
+        payer_chooses=row["payer_chooses"],
+        late=row["late"],
+        needs_review=row["needs_review"],
+        next_action=load_action(row["next_action"]),
+        failure=load_failure(row["failure"]),
+    )
+
+
+def _attempt_state(row: Record) -> AttemptState:
+    return AttemptState(
+        status=AttemptStatus(row["status"]),
+        money=Money(row["amount_minor"], row["currency"]),
+        reference=row["reference"],
+        failure=load_failure(row["failure"]),
+        operator_reference=row["operator_reference"],
+    )
+
+
+def _worth_telling(evidence: Evidence, attempt: Record) -> bool:
+    """An unclear answer to a send is part of the story; the tenth "still pending" is not."""
+    return isinstance(evidence.word, Unclear) and attempt["checks"] == 0
+
+
+def _facts(evidence: Evidence, step: Step) -> dict[str, Any]:
+    word = evidence.word
+    facts = {item.name: getattr(word, item.name) for item in fields(word)}
+    stored: dict[str, Any] = msgspec.to_builtins({k: v for k, v in facts.items() if v is not None})
+    return {**stored, "attempt_status": step.attempt.status.value, "status": step.transaction.status.value}

@@ -1,0 +1,128 @@
+"""Reading: one transaction with everything known of it, and lists that stay quick at any size."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, exists, or_, select
+from sqlalchemy.dialects.postgresql import asyncpg as dialect
+
+from afriflow.core.errors import FieldError, InvalidRequest, NotFound
+from afriflow.core.transaction import Mode
+from afriflow.db.engine import Connection, Record
+from afriflow.db.tables import attempts, payment_methods, transactions
+from afriflow.ledger import store
+from afriflow.merchants.keys import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list is narrowed to; None = any. phone: E.164. since, until: creation time, UTC."""
+
+    status: str | None = None
+    provider: str | None = None
+    operator: str | None = None
+    country: str | None = None
+    reference: str | None = None
+    phone: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of a list. next_cursor: None on the last page."""
+
+    rows: Sequence[Record]
+    attempts: dict[str, list[Record]]
+    next_cursor: str | None
+
+
+async def read_transaction(connection: Connection, caller: Caller, transaction_id: str) -> Record:
+    """Give one transaction of the caller's. Raises NotFound, also for what is somebody else's."""
+    row = await connection.fetchrow(store.TRANSACTION, caller.merchant_id, caller.mode, transaction_id)
+    if row is None:
+        raise NotFound(id=transaction_id)
+    return row
+
+
+async def search(
+    connection: Connection, caller: Caller, wanted: Filter, *, limit: int, cursor: str | None
+) -> Found:
+    """List transactions, newest first. cursor: as an earlier page gave it. Raises InvalidRequest for a broken one."""
+    t, m = transactions.c, payment_methods.c
+    conditions = [t.merchant_id == caller.merchant_id, t.mode == caller.mode.value]
+    equal = {t.status: wanted.status, t.country: wanted.country, t.reference: wanted.reference}
+    equal |= {m.operator: wanted.operator, m.msisdn: wanted.phone}
+    conditions += [column == value for column, value in equal.items() if value is not None]
+    if wanted.provider is not None:
+        a = attempts.c
+        mine = and_(a.merchant_id == t.merchant_id, a.transaction_id == t.id, a.provider == wanted.provider)
+        conditions.append(exists().where(mine))
+    if wanted.since is not None:
+        conditions.append(t.created_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(t.created_at < wanted.until)
+    if wanted.text:
+        conditions.append(or_(t.id == wanted.text, t.reference == wanted.text, m.msisdn == wanted.text))
+    if cursor is not None:
+        conditions.append(t.id < read_cursor(cursor))
+    join = transactions.outerjoin(
+        payment_methods, and_(m.merchant_id == t.merchant_id, m.id == t.payment_method_id)
+    )
+    query = (
+        select(
+            transactions,
+            m.type.label("method_type"),
+            m.operator.label("method_operator"),
+            m.msisdn.label("method_msisdn"),
+        )
+        .select_from(join)
+        .where(*conditions)
+        .order_by(t.id.desc())
+        .limit(limit + 1)
+    )
+    compiled = query.compile(dialect=dialect.dialect(), compile_kwargs={"render_postcompile": True})
+    arguments = [compiled.params[name] for name in compiled.positiontup or ()]
+    rows = await connection.fetch(str(compiled), *arguments)
+    page = rows[:limit]
+    grouped: dict[str, list[Record]] = {row["id"]: [] for row in page}
+    for attempt in await connection.fetch(store.ATTEMPTS_OF_MANY, caller.merchant_id, list(grouped)):
+        grouped[attempt["transaction_id"]].append(attempt)
+    return Found(page, grouped, make_cursor(page[-1]["id"]) if len(rows) > limit else None)
+
+
+def make_cursor(last_id: str) -> str:
+    return base64.urlsafe_b64encode(last_id.encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> str:
+    """Read a cursor. Raises InvalidRequest when it is none of ours."""
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
+    except (binascii.Error, ValueError) as error:
+        raise InvalidRequest([FieldError("?cursor", "invalid_value", {"reason": "not a cursor"})]) from error
+    if not text.replace("_", "").isalnum() or len(text) > 64:
+        raise InvalidRequest([FieldError("?cursor", "invalid_value", {"reason": "not a cursor"})])
+    return text
+
+
+async def attempts_of(connection: Connection, merchant_id: str, transaction_id: str) -> list[Record]:
+    return await connection.fetch(store.ATTEMPTS, merchant_id, transaction_id)
+
+
+async def story_of(connection: Connection, merchant_id: str, transaction_id: str) -> list[Record]:
+    return await connection.fetch(store.STORY, merchant_id, transaction_id)
+
+
+async def logs_of(connection: Connection, merchant_id: str, mode: Mode, transaction_id: str) -> list[Record]:
+    return await connection.fetch(store.LOGS, merchant_id, mode, transaction_id)
+
+
+async def notifications_of(
+    connection: Connection, merchant_id: str, mode: Mode, transaction_id: str
+) -> list[Record]:
+    return await connection.fetch(store.NOTIFICATIONS, merchant_id, mode, transaction_id)

@@ -1,0 +1,144 @@
+"""The SQL of transactions, attempts and their story."""
+
+_TRANSACTION_COLUMNS = """
+t.merchant_id, t.id, t.mode, t.status, t.amount_minor, t.currency, t.refunded_minor, t.country, t.reference,
+t.description, t.customer, t.payment_method_id, t.payer_chooses, t.language, t.return_url, t.cancel_url, t.metadata,
+t.next_action, t.failure, t.late, t.needs_review, t.unresolved, t.routing, t.idempotency_key, t.token, t.sequence,
+t.story_length, t.created_at, t.updated_at, t.expires_at,
+m.type AS method_type, m.operator AS method_operator, m.msisdn AS method_msisdn
+"""
+_JOIN = """
+FROM transactions t
+LEFT JOIN payment_methods m ON m.merchant_id = t.merchant_id AND m.id = t.payment_method_id
+"""
+TRANSACTION = f"SELECT {_TRANSACTION_COLUMNS} {_JOIN} WHERE t.merchant_id = $1 AND t.mode = $2 AND t.id = $3"  # noqa: S608
+TRANSACTION_LOCK = f"""
+SELECT {_TRANSACTION_COLUMNS} {_JOIN} WHERE t.merchant_id = $1 AND t.id = $2 FOR UPDATE OF t
+"""  # noqa: S608
+TRANSACTIONS = f"SELECT {_TRANSACTION_COLUMNS} {_JOIN}"  # noqa: S608
+TRANSACTION_BY_TOKEN = f"""
+SELECT {_TRANSACTION_COLUMNS} FROM checkout_sessions s
+JOIN transactions t ON t.merchant_id = s.merchant_id AND t.id = s.transaction_id
+LEFT JOIN payment_methods m ON m.merchant_id = t.merchant_id AND m.id = t.payment_method_id
+WHERE s.token = $1
+"""  # noqa: S608
+TRANSACTION_BY_REFERENCE = """
+SELECT id, status FROM transactions WHERE merchant_id = $1 AND mode = $2 AND reference = $3
+"""
+
+TRANSACTION_INSERT = """
+INSERT INTO transactions (
+    merchant_id, id, mode, status, amount_minor, currency, country, reference, description, customer,
+    payment_method_id, payer_chooses, language, return_url, cancel_url, metadata, next_action, routing,
+    idempotency_key, token, expires_at
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+ON CONFLICT (merchant_id, mode, reference) DO NOTHING
+"""
+SESSION_INSERT = "INSERT INTO checkout_sessions (token, merchant_id, transaction_id) VALUES ($1, $2, $3)"
+TRANSACTION_CHANGE = """
+UPDATE transactions SET status = $3, next_action = $4, failure = $5, late = $6, needs_review = $7,
+       sequence = $8, story_length = $9, updated_at = now()
+WHERE merchant_id = $1 AND id = $2
+"""
+TRANSACTION_CHOOSE = """
+UPDATE transactions SET payment_method_id = $3, routing = $4, next_action = $5, status = $6, failure = NULL, updated_at = now()
+WHERE merchant_id = $1 AND id = $2
+"""
+TRANSACTION_UNRESOLVED = """
+UPDATE transactions SET unresolved = true, updated_at = now()
+WHERE merchant_id = $1 AND id = $2 AND NOT unresolved
+"""
+TRANSACTION_RESOLVED = """
+UPDATE transactions SET unresolved = false WHERE merchant_id = $1 AND id = $2 AND unresolved
+"""
+
+METHOD_UPSERT = """
+INSERT INTO payment_methods (merchant_id, id, mode, type, country, operator, msisdn)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (merchant_id, mode, type, country, operator, msisdn) DO UPDATE SET type = excluded.type
+RETURNING id
+"""
+METHOD = "SELECT type, country, operator, msisdn FROM payment_methods WHERE merchant_id = $1 AND id = $2"
+
+_ATTEMPT_COLUMNS = """
+merchant_id, id, mode, transaction_id, number, provider, account_id, reference, provider_reference,
+operator_reference, status, amount_minor, currency, payment_method_id, body_hash, sends, checks, failure,
+created_at, last_sent_at, in_flight_until, updated_at, finished_at
+"""
+ATTEMPTS = f"""
+SELECT {_ATTEMPT_COLUMNS} FROM attempts WHERE merchant_id = $1 AND transaction_id = $2 ORDER BY number
+"""  # noqa: S608
+ATTEMPTS_OF_MANY = f"""
+SELECT {_ATTEMPT_COLUMNS} FROM attempts WHERE merchant_id = $1 AND transaction_id = ANY($2::text[]) ORDER BY number
+"""  # noqa: S608
+ATTEMPT = f"SELECT {_ATTEMPT_COLUMNS} FROM attempts WHERE merchant_id = $1 AND id = $2"  # noqa: S608
+ATTEMPT_INSERT = """
+INSERT INTO attempts (
+    merchant_id, id, mode, transaction_id, number, provider, account_id, reference, status, amount_minor, currency,
+    payment_method_id, body_hash, sends, last_sent_at, in_flight_until
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'unknown', $9, $10, $11, $12, 1, now(), now() + make_interval(secs => $13))
+"""
+ATTEMPT_CHANGE = """
+UPDATE attempts SET status = $3, failure = $4, operator_reference = coalesce($5, operator_reference),
+       provider_reference = coalesce(provider_reference, $6), updated_at = now(),
+       finished_at = CASE WHEN $3 IN ('planned', 'unknown', 'pending') THEN NULL ELSE coalesce(finished_at, now()) END
+WHERE merchant_id = $1 AND id = $2
+"""
+ATTEMPT_KEEP = """
+UPDATE attempts SET provider_reference = $3, updated_at = now()
+WHERE merchant_id = $1 AND id = $2 AND provider_reference IS NULL AND sends = $4
+  AND status IN ('planned', 'unknown', 'pending')
+"""
+ATTEMPT_LANDED = "UPDATE attempts SET in_flight_until = NULL WHERE merchant_id = $1 AND id = $2 AND sends = $3"
+ATTEMPT_RESEND = """
+UPDATE attempts SET sends = sends + 1, last_sent_at = now(), in_flight_until = now() + make_interval(secs => $4)
+WHERE merchant_id = $1 AND id = $2 AND sends = $3 AND status = 'unknown'
+  AND (in_flight_until IS NULL OR in_flight_until < now())
+RETURNING sends
+"""
+ATTEMPT_CHECKED = "UPDATE attempts SET checks = checks + 1 WHERE merchant_id = $1 AND id = $2"
+
+REFERENCE_INSERT = """
+INSERT INTO provider_references (provider, reference, merchant_id, account_id, transaction_id, attempt_id)
+VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+"""
+REFERENCE_OWNER = """
+SELECT merchant_id, account_id, transaction_id, attempt_id FROM provider_references
+WHERE provider = $1 AND reference = ANY($2::text[])
+"""
+
+STORY_APPEND = """
+INSERT INTO transaction_events (merchant_id, transaction_id, position, mode, attempt_id, kind, source, facts)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+"""
+STORY = """
+SELECT position, attempt_id, kind, source, facts, created_at FROM transaction_events
+WHERE merchant_id = $1 AND transaction_id = $2 ORDER BY position
+"""
+
+LOG_INSERT = """
+INSERT INTO provider_logs (
+    merchant_id, id, mode, account_id, transaction_id, attempt_id, operation, method, url, request_headers,
+    request_body, status, response_body, error, duration_ms, created_at
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+"""
+LOGS = """
+SELECT id, account_id, attempt_id, operation, method, url, request_headers, request_body, status, response_body,
+       error, duration_ms, created_at
+FROM provider_logs WHERE merchant_id = $1 AND mode = $2 AND transaction_id = $3 ORDER BY id
+"""
+NOTIFICATIONS = """
+SELECT id, provider, account_id, verdict, verdict_reason, status, outcome, body, received_at, handled_at, attempt_id
+FROM webhook_events WHERE merchant_id = $1 AND mode = $2 AND transaction_id = $3 ORDER BY id
+"""
+
+OPEN_WITHOUT_JOB = """
+SELECT a.merchant_id, a.id FROM attempts a
+WHERE a.status IN ('planned', 'unknown', 'pending')
+  AND a.created_at > now() - make_interval(secs => $2)
+  AND NOT EXISTS (
+      SELECT 1 FROM jobs.pgqueuer j
+      WHERE j.dedupe_key = 'follow:' || a.id AND j.status IN ('queued', 'picked')
+  )
+ORDER BY a.created_at LIMIT $1
+"""

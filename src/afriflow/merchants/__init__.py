@@ -1,0 +1,1 @@
+"""Who is who: merchants, their keys, their people, their contracts with providers."""

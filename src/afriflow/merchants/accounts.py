@@ -1,0 +1,129 @@
+"""Which contracts with providers a merchant has, and whether people have paused them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from afriflow.core.errors import NotFound
+from afriflow.core.ids import Ids
+from afriflow.core.transaction import Mode
+from afriflow.db.engine import Connection, Record
+from afriflow.merchants import store
+from afriflow.merchants.vault import Vault
+from afriflow.port.factory import fill_config, secret_fields, specs
+from afriflow.port.provider import Account, Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A provider account as routing sees it. priority: smaller is asked first."""
+
+    account: Account
+    spec: Spec
+    priority: int
+    paused_at: datetime | None
+    paused_by: str | None
+    paused_why: str | None
+
+
+class Accounts:
+    """Reads and writes provider accounts; credentials leave the vault only here."""
+
+    def __init__(self, vault: Vault, base_url: str) -> None:
+        self._vault = vault
+        self._base_url = base_url
+
+    async def open_account(
+        self,
+        connection: Connection,
+        *,
+        merchant_id: str,
+        account_id: str,
+        mode: Mode,
+        provider: str,
+        config: Mapping[str, Any],
+        base_url: str | None = None,
+        priority: int = 100,
+    ) -> None:
+        """Create or change an account. base_url: None = the provider's own for this mode.
+
+        Raises BadAccount when the config does not fit, KeyError for a provider that is not installed.
+        """
+        spec = specs()[provider]
+        fill_config(spec, account_id, config)
+        secret_names = secret_fields(spec)
+        open_part = {name: value for name, value in config.items() if name not in secret_names}
+        secret_part = {name: value for name, value in config.items() if name in secret_names}
+        await connection.execute(
+            store.ACCOUNT_UPSERT,
+            merchant_id,
+            account_id,
+            mode,
+            provider,
+            (base_url or spec.base_urls[mode]).rstrip("/"),
+            open_part,
+            self._vault.seal(secret_part, _place(merchant_id, account_id)),
+            priority,
+        )
+
+    async def contracts(self, connection: Connection, merchant_id: str, mode: Mode) -> list[Contract]:
+        """List a merchant's accounts in one mode, first priority first; those of missing providers are left out."""
+        rows = await connection.fetch(store.ACCOUNTS, merchant_id, mode)
+        return [self._contract(row) for row in rows if row["provider"] in specs()]
+
+    async def account(self, connection: Connection, merchant_id: str, account_id: str) -> Account:
+        """Give one account. Raises NotFound."""
+        row = await connection.fetchrow(store.ACCOUNT, merchant_id, account_id)
+        if row is None:
+            raise NotFound(id=account_id)
+        return self._contract(row).account
+
+    async def merchant_name(self, connection: Connection, merchant_id: str) -> str:
+        row = await connection.fetchrow(store.MERCHANT, merchant_id)
+        return row["name"] if row else ""
+
+    async def owner(self, connection: Connection, provider: str, account_id: str) -> str | None:
+        """Tell whose account an address of our webhooks names."""
+        return await connection.fetchval(store.ACCOUNT_OWNER, account_id, provider)
+
+    async def pause(
+        self, connection: Connection, *, merchant_id: str, mode: Mode, account_id: str, who: str, why: str
+    ) -> None:
+        """Take an account out of routing; what it already carries is followed as before. Raises NotFound."""
+        done = await connection.execute(store.ACCOUNT_PAUSE, merchant_id, mode, account_id, who, why)
+        if done == "UPDATE 0":
+            raise NotFound(id=account_id)
+
+    async def resume(self, connection: Connection, *, merchant_id: str, mode: Mode, account_id: str) -> None:
+        """Put an account back. Raises NotFound."""
+        if await connection.execute(store.ACCOUNT_RESUME, merchant_id, mode, account_id) == "UPDATE 0":
+            raise NotFound(id=account_id)
+
+    def _contract(self, row: Record) -> Contract:
+        spec = specs()[row["provider"]]
+        place = _place(row["merchant_id"], row["id"])
+        secret_part = cast("dict[str, Any]", self._vault.open(row["sealed"], place))
+        account = Account(
+            id=row["id"],
+            merchant_id=row["merchant_id"],
+            provider=row["provider"],
+            mode=Mode(row["mode"]),
+            base_url=row["base_url"],
+            callback_url=f"{self._base_url}/api/webhooks/{row['provider']}/{row['id']}",
+            config=fill_config(spec, row["id"], {**row["config"], **secret_part}),
+        )
+        return Contract(account, spec, row["priority"], row["paused_at"], row["paused_by"], row["paused_why"])
+
+
+async def make_merchant(
+    connection: Connection, ids: Ids, *, name: str, country: str, language: str, merchant_id: str | None = None
+) -> str:
+    """Register a merchant and give its id."""
+    merchant_id = merchant_id or ids.new("mer")
+    await connection.execute(store.MERCHANT_INSERT, merchant_id, name, country, language)
+    return merchant_id
+
+
+def _place(merchant_id: str, account_id: str) -> str:
+    return f"provider_accounts|sealed|{merchant_id}|{account_id}"

@@ -1,0 +1,55 @@
+"""The SQL of merchants, keys, people and provider accounts."""
+
+MERCHANT_INSERT = """
+INSERT INTO merchants (merchant_id, name, country, language) VALUES ($1, $2, $3, $4)
+"""
+MERCHANT = "SELECT merchant_id, name, country, language FROM merchants WHERE merchant_id = $1"
+
+KEY_INSERT = """
+INSERT INTO api_keys (key_hash, merchant_id, mode, id, hint) VALUES ($1, $2, $3, $4, $5)
+"""
+KEY_OWNER = """
+SELECT k.merchant_id, k.mode, k.id, m.name, m.country, m.language
+FROM api_keys k JOIN merchants m USING (merchant_id)
+WHERE k.key_hash = $1 AND k.revoked_at IS NULL
+"""
+
+PERSON_INSERT = """
+INSERT INTO people (email, merchant_id, id, password_hash) VALUES ($1, $2, $3, $4)
+"""
+PERSON = "SELECT email, merchant_id, id, password_hash FROM people WHERE email = $1"
+
+SESSION_INSERT = """
+INSERT INTO dashboard_sessions (token_hash, merchant_id, person_id, email, expires_at)
+VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))
+"""
+SESSION = """
+SELECT s.merchant_id, s.person_id, s.email, m.name, m.country, m.language
+FROM dashboard_sessions s JOIN merchants m USING (merchant_id)
+WHERE s.token_hash = $1 AND s.expires_at > now()
+"""
+SESSION_DELETE = "DELETE FROM dashboard_sessions WHERE token_hash = $1"
+SESSIONS_PRUNE = "DELETE FROM dashboard_sessions WHERE expires_at < now()"
+
+ACCOUNT_COLUMNS = """
+merchant_id, id, mode, provider, base_url, config, sealed, priority, paused_at, paused_by, paused_why, created_at
+"""
+ACCOUNT_UPSERT = """
+INSERT INTO provider_accounts (merchant_id, id, mode, provider, base_url, config, sealed, priority)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (merchant_id, id) DO UPDATE
+SET base_url = excluded.base_url, config = excluded.config, sealed = excluded.sealed, priority = excluded.priority
+"""
+ACCOUNTS = f"""
+SELECT {ACCOUNT_COLUMNS} FROM provider_accounts WHERE merchant_id = $1 AND mode = $2 ORDER BY priority, id
+"""  # noqa: S608
+ACCOUNT = f"SELECT {ACCOUNT_COLUMNS} FROM provider_accounts WHERE merchant_id = $1 AND id = $2"  # noqa: S608
+ACCOUNT_OWNER = "SELECT merchant_id FROM provider_accounts WHERE id = $1 AND provider = $2"
+ACCOUNT_PAUSE = """
+UPDATE provider_accounts SET paused_at = now(), paused_by = $4, paused_why = $5
+WHERE merchant_id = $1 AND mode = $2 AND id = $3
+"""
+ACCOUNT_RESUME = """
+UPDATE provider_accounts SET paused_at = NULL, paused_by = NULL, paused_why = NULL
+WHERE merchant_id = $1 AND mode = $2 AND id = $3
+"""

@@ -1,0 +1,1 @@
+"""What happens, seen from outside: logs, metrics and reports of faults."""

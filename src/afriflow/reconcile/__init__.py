@@ -1,0 +1,1 @@
+"""Are we and the providers telling the same story?"""

@@ -1,0 +1,1 @@
+"""Which provider carries this payment, and why."""

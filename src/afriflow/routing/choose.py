@@ -1,0 +1,164 @@
+"""The decision itself, pure: candidates in the order they are asked, and why each other account was left out."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from afriflow.core.method import PaymentMethod
+from afriflow.core.money import Money
+from afriflow.merchants.accounts import Contract
+from afriflow.port.provider import Authorization, Route
+from afriflow.routing.rules import Rule, Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be routed.
+
+    has_otp: the payer brought a one-time code. amount_known: False asks who could carry any amount at all.
+    """
+
+    money: Money
+    method: PaymentMethod
+    has_otp: bool = False
+    amount_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An account that can carry the payment, with the route it takes."""
+
+    contract: Contract
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was thought of one account. rank: its place among those that can, None when it cannot."""
+
+    provider: str
+    account: str
+    code: str
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    rank: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """candidates: best first. considered: every account of the merchant, with the reason."""
+
+    candidates: tuple[Candidate, ...]
+    considered: tuple[Verdict, ...]
+
+    def stored(self) -> dict[str, Any]:
+        """Give the decision as it is kept on the transaction."""
+        chosen = self.candidates[0].contract.account.provider if self.candidates else None
+        return {
+            "chosen": chosen,
+            "considered": [
+                {
+                    "provider": item.provider,
+                    "account": item.account,
+                    "rank": item.rank,
+                    "code": item.code,
+                    "facts": dict(item.facts),
+                }
+                for item in self.considered
+            ],
+        }
+
+
+def choose(
+    wish: Wish,
+    contracts: Sequence[Contract],
+    rules: Rules,
+    *,
+    unhealthy_until: Mapping[str, datetime] | None = None,
+    tried: Collection[str] = (),
+) -> Decision:
+    """Decide who is asked, in which order.
+
+    contracts: the merchant's accounts of the right mode, by priority. unhealthy_until: accounts whose breaker is
+    open. tried: accounts that this payment has already been with.
+    """
+    rule = next((item for item in rules.rules if _fits(item, wish)), Rule())
+    able: list[tuple[tuple[int, ...], Candidate]] = []
+    left_out: list[Verdict] = []
+    for contract in contracts:
+        route, code, facts = _route(wish, contract)
+        account = contract.account
+        if route is not None:
+            code, facts = _barrier(contract, rule, unhealthy_until or {}, tried)
+        if route is None or code:
+            left_out.append(Verdict(account.provider, account.id, code, facts))
+            continue
+        able.append((_order(wish, contract, route, rule), Candidate(contract, route)))
+    able.sort(key=lambda item: item[0])
+    ranked = [
+        Verdict(item.contract.account.provider, item.contract.account.id, "ranked" if rank > 1 else "chosen", {}, rank)
+        for rank, (_, item) in enumerate(able, start=1)
+    ]
+    return Decision(tuple(candidate for _, candidate in able), (*ranked, *left_out))
+
+
+def _fits(rule: Rule, wish: Wish) -> bool:
+    when, amount = rule.when, wish.money.amount_minor
+    return (
+        when.country in {None, wish.method.country}
+        and when.operator in {None, wish.method.operator}
+        and when.currency in {None, wish.money.currency}
+        and when.method in {None, wish.method.type}
+        and (when.amount_min is None or amount >= when.amount_min)
+        and (when.amount_max is None or amount <= when.amount_max)
+    )
+
+
+def _route(wish: Wish, contract: Contract) -> tuple[Route | None, str, dict[str, Any]]:
+    """Find the account's route for the wish, or the first thing that stands against it, coarse before fine."""
+    method, money = wish.method, wish.money
+    routes = [route for route in contract.spec.routes if route.country == method.country]
+    if not routes:
+        return None, "country", {"country": method.country}
+    routes = [route for route in routes if route.method == method.type]
+    if not routes:
+        return None, "method", {"method": method.type.value}
+    routes = [route for route in routes if route.operator == method.operator]
+    if not routes:
+        return None, "operator", {"operator": method.operator}
+    routes = [route for route in routes if route.currency == money.currency]
+    if not routes:
+        return None, "currency", {"currency": money.currency}
+    route = routes[0]
+    if not wish.amount_known:
+        return route, "", {}
+    if route.minimum_minor is not None and money.amount_minor < route.minimum_minor:
+        return None, "below_minimum", {"limit": route.minimum_minor}
+    if route.maximum_minor is not None and money.amount_minor > route.maximum_minor:
+        return None, "above_maximum", {"limit": route.maximum_minor}
+    if not money.fits(route.decimals):
+        return None, "decimals", {}
+    return route, "", {}
+
+
+def _barrier(
+    contract: Contract, rule: Rule, unhealthy_until: Mapping[str, datetime], tried: Collection[str]
+) -> tuple[str, dict[str, Any]]:
+    account = contract.account
+    if account.id in tried:
+        return "tried", {}
+    if account.id in rule.exclude or account.provider in rule.exclude:
+        return "excluded_by_rule", {}
+    if contract.paused_at is not None:
+        return "paused", {"reason": contract.paused_why or ""}
+    if account.id in unhealthy_until:
+        return "unhealthy", {"until": unhealthy_until[account.id].isoformat(timespec="seconds")}
+    return "", {}
+
+
+def _order(wish: Wish, contract: Contract, route: Route, rule: Rule) -> tuple[int, ...]:
+    names = (contract.account.id, contract.account.provider)
+    preferred = min((rule.prefer.index(name) for name in names if name in rule.prefer), default=len(rule.prefer))
+    # A payer who brought a code went through the operator's menu for it: use it where it counts.
+    code_fits = (route.authorization is Authorization.OTP_FIRST) == wish.has_otp
+    return (0 if code_fits or not wish.has_otp else 1, preferred, contract.priority)

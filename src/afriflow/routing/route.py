@@ -1,0 +1,86 @@
+"""Routing as the rest of the house uses it: reads accounts, rules and health, then lets `choose` decide."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+
+from afriflow.core.clock import Clock
+from afriflow.core.errors import NoRoute
+from afriflow.core.language import say
+from afriflow.core.operator import Country
+from afriflow.db.engine import Connection, Database
+from afriflow.merchants.accounts import Accounts, Contract
+from afriflow.merchants.keys import Caller
+from afriflow.routing import store
+from afriflow.routing.choose import Decision, Wish, choose
+from afriflow.routing.health import Health
+from afriflow.routing.offer import Offer, offers
+from afriflow.routing.rules import Rules
+
+_OPERATION = "initiate"
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """Finds who carries a payment."""
+
+    database: Database
+    accounts: Accounts
+    health: Health
+    clock: Clock
+
+    async def route(self, caller: Caller, wish: Wish, *, tried: Collection[str] = ()) -> Decision:
+        """Decide; the first candidate is asked first. Raises NoRoute when there is none."""
+        decision = await self.consider(caller, wish, tried=tried)
+        if not decision.candidates:
+            raise NoRoute(
+                [
+                    {
+                        "provider": item.provider,
+                        "account": item.account,
+                        "code": item.code,
+                        "why": say(f"why.{item.code}", caller.language, **item.facts),
+                    }
+                    for item in decision.considered
+                ]
+            )
+        return decision
+
+    async def consider(self, caller: Caller, wish: Wish, *, tried: Collection[str] = ()) -> Decision:
+        """Decide without refusing: what would happen, and why."""
+        async with self.database.connection() as connection:
+            contracts = await self.accounts.contracts(connection, caller.merchant_id, caller.mode)
+            rules = await rules_of(connection, caller)
+        unhealthy = await self.unhealthy(contracts)
+        return choose(wish, contracts, rules, unhealthy_until=unhealthy, tried=tried)
+
+    async def offers(
+        self, caller: Caller, country: Country, currency: str, amount_minor: int | None, predicted: str | None
+    ) -> list[Offer]:
+        """Find what can be offered to a payer now, best first."""
+        async with self.database.connection() as connection:
+            contracts = await self.accounts.contracts(connection, caller.merchant_id, caller.mode)
+            rules = await rules_of(connection, caller)
+        unhealthy = await self.unhealthy(contracts)
+        return offers(country, currency, amount_minor, predicted, contracts, rules, unhealthy)
+
+    async def unhealthy(self, contracts: Collection[Contract]) -> dict[str, datetime]:
+        """Tell which accounts' breakers are open, and until when."""
+        until: dict[str, datetime] = {}
+        for contract in contracts:
+            wait_seconds = await self.health.wait_seconds(contract.account.id, _OPERATION)
+            if wait_seconds > 0:
+                until[contract.account.id] = self.clock.now() + timedelta(seconds=wait_seconds)
+        return until
+
+
+async def rules_of(connection: Connection, caller: Caller) -> Rules:
+    """Give a merchant's rules; none yet means that priority alone decides."""
+    stored = await connection.fetchval(store.RULES, caller.merchant_id, caller.mode)
+    return msgspec.convert(stored, Rules) if stored else Rules()
+
+
+async def put_rules(connection: Connection, caller: Caller, rules: Rules) -> None:
+    await connection.execute(store.RULES_PUT, caller.merchant_id, caller.mode, msgspec.to_builtins(rules))

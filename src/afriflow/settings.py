@@ -1,0 +1,151 @@
+"""Every setting there is: name, type, default and the reason for it; the only reader of the environment.
+
+A setting `follow_ladder_seconds` is read from `AFRIFLOW_FOLLOW_LADDER_SECONDS`; lists are comma-separated.
+"""
+
+import os
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+
+
+def _setting(default: Any, reason: str) -> Any:
+    return field(default=default, metadata={"reason": reason})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What may differ between a laptop and a fleet. Every value has a default that runs the demo."""
+
+    home: Path = _setting(Path.home() / ".afriflow", "where the embedded servers and the demo keep their data")
+    port: int = _setting(8000, "where `afriflow start` and `serve` listen; 0 takes any free port")
+    host: str = _setting("127.0.0.1", "loopback until someone decides to be seen; a proxy with TLS stands before it")
+    public_url: str = _setting("", "how payers, merchants and providers reach us; empty = http://host:port")
+    database_url: str = _setting("", "PostgreSQL 15 to 18; empty = the embedded one (DATABASE_URL is read too)")
+    redis_url: str = _setting("", "Redis ≥ 6.2 or Valkey; empty = the embedded one (REDIS_URL is read too)")
+    secret_key: str = _setting(
+        "", "32 bytes or more; seals credentials, derives attempt ids; empty = made once and kept in home (demo only)"
+    )
+    language: str = _setting("en", "language of logs for people and of errors when the caller asks for none")
+
+    database_connections_max: int = _setting(
+        20, "per process; no connection is held while a provider is called, so few serve many"
+    )
+    statement_timeout_seconds: float = _setting(10.0, "a statement that takes longer is a fault, not load")
+    redis_timeout_seconds: float = _setting(
+        0.05, "Redis only makes us faster: past this we go on without it (stock clients wait 3.8 s)"
+    )
+
+    request_body_bytes_max: int = _setting(64 * 1024, "a checkout is 1 kB; more is a mistake or an attack")
+    notification_body_bytes_max: int = _setting(256 * 1024, "providers' notifications with histories stay far below")
+    request_depth_max: int = _setting(20, "our deepest request has 3 levels")
+    page_limit_max: int = _setting(100, "rows of one list answer")
+
+    session_seconds: int = _setting(30 * _MINUTE, "how long a payer may take when the merchant does not say")
+    session_seconds_min: int = _setting(60, "a prompt alone lives a minute")
+    session_seconds_max: int = _setting(7 * _DAY, "past a week a link should be a payment link")
+    idempotency_wait_seconds: float = _setting(
+        10.0, "how long a second request with the same key waits for the first before it hears 409"
+    )
+    idempotency_lease_seconds: int = _setting(
+        90, "after this the first request has died; longer than the longest call to a provider"
+    )
+    idempotency_cache_seconds: int = _setting(_DAY, "how long Redis answers repeats; PostgreSQL does for ever")
+
+    provider_timeout_seconds: float = _setting(10.0, "one call to a provider; pawaPay advises 5 to 10 s")
+    provider_connections_max: int = _setting(50, "to one provider at once: a hanging one cannot take the others' place")
+    failover_attempts_max: int = _setting(3, "providers tried in one payment; more would outlast the payer's patience")
+    send_lease_seconds: int = _setting(
+        60, "how long one send may take before its process counts as dead; above the slowest provider (SoftPay 45 s)"
+    )
+    follow_ladder_seconds: tuple[int, ...] = _setting(
+        (10, 30, 2 * _MINUTE, 10 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, 2 * _DAY, 4 * _DAY, 7 * _DAY),
+        "ages of an attempt at which its provider is asked; a payer's prompt lives 2 minutes, statements close in 7 days",
+    )
+    resend_window_seconds: int = _setting(
+        120, "how long the payer holds the phone: later the same order is not sent again, only asked for"
+    )
+    unresolved_after_seconds: int = _setting(_DAY, "an attempt that is still open then needs a person")
+
+    delivery_ladder_seconds: tuple[int, ...] = _setting(
+        (
+            5,
+            _MINUTE,
+            5 * _MINUTE,
+            30 * _MINUTE,
+            2 * _HOUR,
+            5 * _HOUR,
+            8 * _HOUR,
+            10 * _HOUR,
+            10 * _HOUR,
+            12 * _HOUR,
+            14 * _HOUR,
+            14 * _HOUR,
+        ),
+        "pauses between tries of a delivery: 13 tries over 75 h, so that a weekend's outage loses nothing",
+    )
+    delivery_timeout_seconds: float = _setting(15.0, "Standard Webhooks asks for 15 to 30 s")
+    delivery_answer_bytes_max: int = _setting(64 * 1024, "we keep an excerpt of the merchant's answer, not a download")
+    signature_tolerance_seconds: int = _setting(300, "clocks differ and proxies queue; older is a replay")
+
+    breaker_window_seconds: int = _setting(60, "failures older than this say nothing about now")
+    breaker_calls_min: int = _setting(10, "fewer calls are no rate")
+    breaker_failure_percent: int = _setting(50, "above this a payer is better served elsewhere")
+    breaker_open_seconds: int = _setting(15, "first pause; a restart of a provider takes about that")
+    breaker_open_seconds_max: int = _setting(300, "doubling stops here, so that a healed provider is found in 5 minutes")
+    breaker_probes: int = _setting(3, "calls let through at once while it is unsure")
+
+    worker_jobs_max: int = _setting(100, "jobs at once in one worker; more than the database has connections only wait")
+    worker_batch: int = _setting(20, "jobs fetched at once; at most half of worker_jobs_max, as the queue demands")
+    worker_poll_seconds: float = _setting(2.0, "safety net beside NOTIFY")
+    worker_heartbeat_seconds: int = _setting(20, "a killed worker's jobs are taken over after this")
+    worker_crashes_max: int = _setting(3, "a job that killed its worker this often is held for a person")
+    job_log_days: int = _setting(7, "how long the queue's own log is kept")
+
+    dashboard_session_seconds: int = _setting(12 * _HOUR, "a working day")
+    sign_in_failures_max: int = _setting(10, "tries of one e-mail address in sign_in_window_seconds")
+    sign_in_window_seconds: int = _setting(15 * _MINUTE, "long enough to make guessing pointless")
+
+    sentry_dsn: str = _setting("", "where faults are reported; empty = nowhere")
+    log_format: str = _setting("json", "json for machines, console for people")
+    allow_private_webhook_targets: bool = _setting(
+        False, "test mode may deliver to loopback and private addresses; `afriflow start` sets it"
+    )
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> "Settings":
+        """Read the settings; `overrides` win. Raises ValueError naming the variable that cannot be read."""
+        environ = os.environ if environ is None else environ
+        hints = typing.get_type_hints(cls)
+        values: dict[str, Any] = {}
+        for item in fields(cls):
+            variable = f"AFRIFLOW_{item.name.upper()}"
+            text = environ.get(variable)
+            if text is None and item.name in {"database_url", "redis_url"}:
+                variable = item.name.upper()
+                text = environ.get(variable)
+            if text is not None and text != "":
+                try:
+                    values[item.name] = _read(text, hints[item.name])
+                except ValueError as error:
+                    raise ValueError(f"{variable}={text!r}: {error}") from error
+        return cls(**{**values, **overrides})
+
+    @property
+    def base_url(self) -> str:
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+def _read(text: str, kind: Any) -> Any:
+    if isinstance(kind, types.GenericAlias):  # tuple[int, ...]
+        return tuple(int(part) for part in text.split(","))
+    if kind is bool:
+        if text.lower() not in {"1", "0", "true", "false", "yes", "no"}:
+            raise ValueError("expected true or false")
+        return text.lower() in {"1", "true", "yes"}
+    return kind(text)

@@ -1,0 +1,1 @@
+"""HTTP: parse, call, render; no rule and no SQL lives here."""

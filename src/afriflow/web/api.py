@@ -1,0 +1,217 @@
+"""The API for merchants' servers, first half: checkout and transactions."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, MediaType, Response, get, post
+from litestar.params import Parameter
+
+from afriflow.assembly import Assembly
+from afriflow.checkout.idempotency import read_key
+from afriflow.checkout.request import CheckoutRequest, ConfirmRequest, read_checkout
+from afriflow.core.errors import FieldError, InvalidRequest
+from afriflow.core.money import AMOUNT_MINOR_MAX, EXPONENTS, Money
+from afriflow.core.msisdn import read_msisdn, read_sandbox_msisdn
+from afriflow.core.operator import countries, predict_operator
+from afriflow.core.transaction import Mode, TransactionStatus
+from afriflow.ledger.present import Transaction, TransactionWithStory, show_amount, show_story, show_transaction
+from afriflow.ledger.search import Filter, attempts_of, read_transaction, search, story_of
+from afriflow.merchants.keys import Caller
+from afriflow.web.auth import require_key
+from afriflow.web.strict import StrictRequest
+
+Limit = Annotated[int, Parameter(query="limit", ge=1, description="rows of the answer")]
+Cursor = Annotated[str | None, Parameter(query="cursor", max_length=200, description="`next_cursor` of a page")]
+IdempotencyKey = Annotated[
+    str | None, Parameter(header="Idempotency-Key", description="new for each payment, the same for each retry")
+]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page of a list."""
+
+    data: list[Transaction]
+    next_cursor: str | None
+
+
+class OfferedMethod(msgspec.Struct, frozen=True):
+    """A way to pay that can be offered now. minimum, maximum: minor units; null where nobody told us."""
+
+    type: str
+    operator: str | None
+    name: str
+    authorization: str
+    providers: list[str]
+    minimum: int | None
+    maximum: int | None
+    healthy: bool
+    predicted: bool
+
+
+class OfferedMethods(msgspec.Struct, frozen=True):
+    """What can be offered for a country, best first, and the operator that a phone number most likely has."""
+
+    data: list[OfferedMethod]
+    predicted_operator: str | None
+    amount_display: str | None
+
+
+class CheckoutController(Controller):
+    """Creates payments."""
+
+    path = "/api"
+    guards = [require_key]  # noqa: RUF012 — Litestar's way
+    tags = ["Checkout"]  # noqa: RUF012
+
+    @post("/checkout", status_code=201, summary="Create a transaction", responses=None)
+    async def checkout(
+        self, request: StrictRequest, house: Assembly, caller: Caller, data: CheckoutRequest, key: IdempotencyKey = None
+    ) -> Transaction:
+        """Create a transaction; with a `payment_method` it is routed and started at once."""
+        key = read_key(key)
+        checkout = read_checkout(data, caller.mode, caller.language, house.checkout_limits)
+        reply = await house.creator.create(caller, key, checkout)
+        headers = {"idempotent-replayed": "true"} if reply.replayed else {}
+        return Response(reply.body, status_code=201, headers=headers, media_type=MediaType.JSON)  # type: ignore[return-value]
+
+    @get("/payment-methods", summary="What can be offered now")
+    async def methods(
+        self,
+        house: Assembly,
+        caller: Caller,
+        country: Annotated[str, Parameter(query="country", max_length=2)],
+        currency: Annotated[str | None, Parameter(query="currency", max_length=3)] = None,
+        amount: Annotated[int | None, Parameter(query="amount", ge=1, le=AMOUNT_MINOR_MAX)] = None,
+        phone: Annotated[str | None, Parameter(query="phone", max_length=32)] = None,
+    ) -> OfferedMethods:
+        """List what can be offered for a country, best first, with limits, health and the predicted operator."""
+        return await offered_methods(house, caller, country, currency, amount, phone)
+
+
+class TransactionController(Controller):
+    """Reads payments and moves them on."""
+
+    path = "/api/transactions"
+    guards = [require_key]  # noqa: RUF012
+    tags = ["Transactions"]  # noqa: RUF012
+
+    @get("/", summary="List transactions")
+    async def list_(
+        self,
+        house: Assembly,
+        caller: Caller,
+        limit: Limit = 20,
+        cursor: Cursor = None,
+        status: Annotated[TransactionStatus | None, Parameter(query="status")] = None,
+        provider: Annotated[str | None, Parameter(query="provider", max_length=40)] = None,
+        operator: Annotated[str | None, Parameter(query="operator", max_length=40)] = None,
+        country: Annotated[str | None, Parameter(query="country", max_length=2)] = None,
+        reference: Annotated[str | None, Parameter(query="reference", max_length=100)] = None,
+        phone: Annotated[str | None, Parameter(query="phone", max_length=32)] = None,
+        created_from: Annotated[datetime | None, Parameter(query="created_from")] = None,
+        created_to: Annotated[datetime | None, Parameter(query="created_to")] = None,
+    ) -> Page:
+        """List transactions of the key's mode, newest first."""
+        wanted = Filter(
+            status=status.value if status else None,
+            provider=provider,
+            operator=operator,
+            country=country,
+            reference=reference,
+            phone=read_phone(phone, country or caller.country, caller.mode) if phone else None,
+            since=created_from,
+            until=created_to,
+        )
+        _no_nul(provider, operator, country, reference)
+        limit = min(limit, house.settings.page_limit_max)
+        async with house.database.connection() as connection:
+            found = await search(connection, caller, wanted, limit=limit, cursor=cursor)
+        shown = [
+            show_transaction(row, found.attempts[row["id"]], house.settings.base_url) for row in found.rows
+        ]
+        return Page(shown, found.next_cursor)
+
+    @get("/{transaction_id:str}", summary="Read a transaction with its story")
+    async def read(self, house: Assembly, caller: Caller, transaction_id: str) -> TransactionWithStory:
+        """Read one transaction: attempts, events, and the routing decision explained."""
+        return await story(house, caller, transaction_id)
+
+    @post("/{transaction_id:str}/confirm", status_code=200, summary="Give what the payer was asked for")
+    async def confirm(
+        self, request: StrictRequest, house: Assembly, caller: Caller, transaction_id: str, data: ConfirmRequest
+    ) -> TransactionWithStory:
+        """Give the one-time code, or the payment method when none was chosen yet."""
+        _no_nul(transaction_id)
+        await house.confirmer.confirm(caller, transaction_id, data)
+        return await story(house, caller, transaction_id)
+
+    @post("/{transaction_id:str}/cancel", status_code=200, summary="Cancel while no money can move")
+    async def cancel(self, house: Assembly, caller: Caller, transaction_id: str) -> TransactionWithStory:
+        """Cancel a transaction; 409 while an attempt may still bring money."""
+        _no_nul(transaction_id)
+        await house.sessions.cancel(caller, transaction_id)
+        return await story(house, caller, transaction_id)
+
+    @post("/{transaction_id:str}/verify", status_code=200, summary="Ask the provider now")
+    async def verify(self, house: Assembly, caller: Caller, transaction_id: str) -> TransactionWithStory:
+        """Ask the provider of the latest attempt how it stands."""
+        _no_nul(transaction_id)
+        await house.follower.verify(caller, transaction_id)
+        return await story(house, caller, transaction_id)
+
+
+async def story(house: Assembly, caller: Caller, transaction_id: str) -> TransactionWithStory:
+    """Give a transaction with everything that happened to it. Raises NotFound."""
+    _no_nul(transaction_id)
+    async with house.database.connection() as connection:
+        row = await read_transaction(connection, caller, transaction_id)
+        attempts = await attempts_of(connection, caller.merchant_id, transaction_id)
+        events = await story_of(connection, caller.merchant_id, transaction_id)
+    return show_story(row, attempts, events, house.settings.base_url)
+
+
+async def offered_methods(
+    house: Assembly, caller: Caller, country: str, currency: str | None, amount: int | None, phone: str | None
+) -> OfferedMethods:
+    """Show what can be offered. Raises InvalidRequest."""
+    place = countries().get(country)
+    if place is None:
+        raise InvalidRequest([FieldError("?country", "unknown_country", {"value": country})])
+    currency = currency or place.currencies[0]
+    if currency not in EXPONENTS:
+        raise InvalidRequest([FieldError("?currency", "unknown_currency", {"value": currency})])
+    msisdn = (read_sandbox_msisdn if caller.mode is Mode.TEST else read_msisdn)(phone or "", place.alpha2)
+    predicted = predict_operator(msisdn) if msisdn else None
+    predicted_id = predicted.id if predicted else None
+    offers = await house.router.offers(caller, place, currency, amount, predicted_id)
+    shown = [
+        OfferedMethod(
+            type=offer.method.type.value,
+            operator=offer.method.operator,
+            name=offer.name,
+            authorization=offer.authorization.value,
+            providers=list(offer.providers),
+            minimum=offer.minimum_minor,
+            maximum=offer.maximum_minor,
+            healthy=offer.healthy,
+            predicted=offer.predicted,
+        )
+        for offer in offers
+    ]
+    display = show_amount(Money(amount, currency), caller.language) if amount else None
+    return OfferedMethods(shown, predicted_id, display)
+
+
+def read_phone(phone: str, country: str, mode: Mode) -> str:
+    """Read a phone number to search for. Raises InvalidRequest."""
+    msisdn = (read_sandbox_msisdn if mode is Mode.TEST else read_msisdn)(phone, country)
+    if msisdn is None:
+        raise InvalidRequest([FieldError("?phone", "invalid_phone", {"country": country})])
+    return msisdn.e164
+
+
+def _no_nul(*texts: str | None) -> None:
+    """PostgreSQL has no NUL in texts; whoever sends one is looking for a crack."""
+    if any(text and "\x00" in text for text in texts):
+        raise InvalidRequest([FieldError("", "invalid_text")])

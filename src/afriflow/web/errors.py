@@ -1,0 +1,86 @@
+"""How a no is said: RFC 9457 problem details for programs, in the caller's language, and never a bare 500."""
+
+import uuid
+from typing import Any
+
+from litestar import MediaType, Request, Response
+from litestar.exceptions import HTTPException
+
+from afriflow.core import errors
+from afriflow.core.language import choose_language, say
+from afriflow.observe.log import logger, page
+
+_log = logger("web")
+_BY_STATUS: dict[int, type[errors.AfriFlowError]] = {
+    401: errors.Unauthenticated,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    405: errors.MethodNotAllowed,
+    413: errors.TooLarge,
+    415: errors.UnsupportedMediaType,
+}
+
+
+def language_of(request: Request[Any, Any, Any]) -> str:
+    """Choose the language of an answer: the caller's wish, else the merchant's, else the setting."""
+    caller = request.scope.get("state", {}).get("caller")
+    default = caller.language if caller else request.app.state.house.settings.language
+    return choose_language(request.headers.get("accept-language"), default)
+
+
+def problem(request: Request[Any, Any, Any], error: errors.AfriFlowError) -> Response[dict[str, Any]]:
+    """Answer with a problem document."""
+    language = language_of(request)
+    facts = {"limit_bytes": request.app.state.house.settings.request_body_bytes_max, "reason": "", **error.facts}
+    body: dict[str, Any] = {
+        "type": f"urn:afriflow:error:{error.code}",
+        "title": error.code.replace("_", " ").capitalize(),
+        "status": error.status,
+        "detail": say(f"error.{error.code}", language, **facts),
+        "instance": request.url.path,
+        "code": error.code,
+    }
+    if isinstance(error, errors.InvalidRequest):
+        body["errors"] = [
+            {
+                "pointer": fault.pointer,
+                "code": fault.code,
+                "detail": say(f"field.{fault.code}", language, **fault.facts),
+            }
+            for fault in error.errors
+        ]
+    if isinstance(error, errors.NoRoute):
+        body["considered"] = [dict(item) for item in error.considered]
+    body |= {name: value for name, value in error.facts.items() if name in {"transaction_id", "request_id"}}
+    headers: dict[str, str] = {}
+    retry_after = error.facts.get("retry_after_seconds", 1 if isinstance(error, errors.Unavailable) else None)
+    if retry_after is not None:
+        headers["retry-after"] = str(retry_after)
+    if isinstance(error, errors.Unauthenticated):
+        headers["www-authenticate"] = "Bearer"
+    return Response(body, status_code=error.status, headers=headers, media_type=MediaType.PROBLEM_JSON)
+
+
+def on_ours(request: Request[Any, Any, Any], error: errors.AfriFlowError) -> Response[Any]:
+    """An error of ours: said as it is; only those that need a person are reported."""
+    if not isinstance(error, errors.Refusal):
+        page("request_failed", code=error.code, path=request.url.path, facts=repr(error.facts)[:300])
+    return problem(request, error)
+
+
+def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """What the framework refused, in our words."""
+    known = _BY_STATUS.get(error.status_code)
+    if known is not None:
+        return problem(request, known())
+    if error.status_code >= 500:
+        return on_unforeseen(request, error)
+    return problem(request, errors.MalformedBody(reason=error.detail[:200]))
+
+
+def on_unforeseen(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """A mistake of ours: the caller gets a number to name, a person gets the rest."""
+    request_id = uuid.uuid4().hex
+    _log.error("unforeseen", path=request.url.path, request_id=request_id, exc_info=error)
+    page("unforeseen", path=request.url.path, request_id=request_id, reason=type(error).__name__)
+    return problem(request, errors.AfriFlowError(request_id=request_id))

@@ -1,0 +1,32 @@
+"""Whether this process lives and can work; the truth and nothing comfortable."""
+
+from typing import Any
+
+from litestar import Response, get
+
+from afriflow.assembly import Assembly
+from afriflow.core.errors import AfriFlowError
+
+
+@get("/health/live", tags=["Operations"], summary="Is the process alive?")
+async def live() -> dict[str, str]:
+    """Answer as long as the event loop turns."""
+    return {"status": "alive"}
+
+
+@get("/health/ready", tags=["Operations"], summary="Can it take payments?")
+async def ready(house: Assembly) -> Response[dict[str, Any]]:
+    """Ask PostgreSQL, which we need, and Redis, which we can do without."""
+    database, redis = "ok", "ok"
+    try:
+        async with house.database.connection() as connection:
+            await connection.fetchval("SELECT 1")
+    except AfriFlowError:
+        database = "away"
+    try:
+        await house.redis.ping()
+    except Exception:  # noqa: BLE001 — whatever it is, Redis did not answer
+        redis = "away"
+    status = "ready" if database == "ok" else "not_ready"
+    body = {"status": status, "database": database, "redis": redis}
+    return Response(body, status_code=200 if database == "ok" else 503)

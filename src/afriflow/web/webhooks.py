@@ -1,0 +1,36 @@
+"""Where providers knock: POST /api/webhooks/{provider} and /{provider}/{account}; the inbox does the rest."""
+
+from typing import Any
+
+from litestar import MediaType, Request, Response, route
+
+from afriflow.assembly import Assembly
+from afriflow.core.errors import TooLarge
+from afriflow.port.provider import Notification
+
+
+@route(
+    ["/api/webhooks/{provider:str}", "/api/webhooks/{provider:str}/{account_id:str}"],
+    http_method=["POST", "PUT", "GET", "HEAD"],
+    status_code=200,
+    media_type=MediaType.TEXT,
+    tags=["Webhooks"],
+    summary="Provider notifications",
+)
+async def receive(
+    request: Request[Any, Any, Any], house: Assembly, provider: str, account_id: str | None = None
+) -> Response[str]:
+    """Keep a provider's notification, whatever it holds, and answer 200 once it is on disk.
+
+    GET and HEAD are probes. A forged one is kept as evidence and answered 200 too: a sender who may not come in
+    learns nothing, and a provider whose signature we misjudge does not give up.
+    """
+    if request.method in {"GET", "HEAD"}:
+        return Response("", status_code=200)
+    body = await request.body()
+    if len(body) > house.settings.notification_body_bytes_max:
+        raise TooLarge(limit_bytes=house.settings.notification_body_bytes_max)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    notification = Notification(request.method, request.url.path, headers, body, house.clock.now())
+    await house.receiver.receive(provider, account_id, notification)
+    return Response("", status_code=200)

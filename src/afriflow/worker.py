@@ -1,0 +1,44 @@
+"""Every job and every schedule there is, on one screen."""
+
+from afriflow.assembly import Assembly
+from afriflow.jobs.held import prune_log
+from afriflow.jobs.queue import Schedule, Task
+from afriflow.jobs.run import Worker, WorkerLimits
+from afriflow.merchants.keys import prune_sessions
+
+
+def tasks(house: Assembly) -> list[Task]:
+    """What is put off: the names stand in the queue, so they outlive releases."""
+    return [
+        Task("follow", house.follower.follow),  # ask the provider until the attempt is final
+        Task("process", house.processor.process),  # read a notification that the door has kept
+        Task("deliver", house.deliverer.deliver),  # tell the merchant
+        Task("expire", house.sessions.expire),  # the time to pay is over
+    ]
+
+
+def schedules(house: Assembly) -> list[Schedule]:
+    """What comes by the clock."""
+
+    async def prune() -> None:
+        async with house.database.connection() as connection:
+            await prune_log(connection, house.settings.job_log_days)
+            await prune_sessions(connection)
+
+    return [
+        Schedule("sweep", "*/5 * * * *", house.sweeper.sweep),  # open attempts that no job follows
+        Schedule("prune", "17 * * * *", prune),  # the queue's log, ended sessions
+    ]
+
+
+def make_worker(house: Assembly) -> Worker:
+    """Give a worker for this process."""
+    settings = house.settings
+    limits = WorkerLimits(
+        settings.worker_jobs_max,
+        settings.worker_batch,
+        settings.worker_poll_seconds,
+        settings.worker_heartbeat_seconds,
+        settings.worker_crashes_max,
+    )
+    return Worker(settings.database_url, tasks(house), schedules(house), limits)
