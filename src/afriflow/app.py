@@ -1,11 +1,9 @@
 """The whole site put together: API, webhooks, pages and, where the demo runs, the other side."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from litestar import Litestar, Request
-from litestar.config.app import ExperimentalFeatures  # noqa: F401
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
@@ -32,10 +30,6 @@ def build_app(house: Assembly, *, others: Sequence[Any] = ()) -> Litestar:
     async def give_caller(request: Request[Any, Any, Any]) -> Caller:
         return request.scope["state"]["caller"]
 
-    @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        yield
-
     app = Litestar(
         route_handlers=[
             CheckoutController,
@@ -53,9 +47,9 @@ def build_app(house: Assembly, *, others: Sequence[Any] = ()) -> Litestar:
         request_class=StrictRequest,
         exception_handlers={AfriFlowError: on_ours, HTTPException: on_http, Exception: on_unforeseen},
         request_max_body_size=house.settings.request_body_bytes_max,
-        lifespan=[lifespan],
         openapi_config=_openapi(),
         debug=False,
+        logging_config=None,  # observe.log has set logging up
     )
     app.state.house = house
     app.state.depth_max = house.settings.request_depth_max

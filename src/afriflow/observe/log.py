@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sentry_sdk
@@ -14,12 +15,19 @@ _NUMBER = re.compile(r"\+\d{9,15}")
 _KEY = re.compile(r"\b(sk_(?:test|live)|whsec)_[A-Za-z0-9+/=_-]{8,}")
 
 
-def configure(*, log_format: str, sentry_dsn: str = "") -> None:
-    """Set logging up once per process. log_format: json or console. sentry_dsn: empty = report nowhere."""
+def configure(*, log_format: str, sentry_dsn: str = "", path: Path | None = None) -> None:
+    """Set logging up once per process.
+
+    log_format: json or console. sentry_dsn: empty = report nowhere. path: a file, None = standard error.
+    """
+    stream = sys.stderr
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.open("a", encoding="utf-8", buffering=1)
     renderer = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
     )
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -31,10 +39,10 @@ def configure(*, log_format: str, sentry_dsn: str = "") -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[_drop_record, _scrub, renderer])
     )

@@ -1,0 +1,5 @@
+"""`python -m afriflow`."""
+
+from afriflow.cli import main
+
+main()

@@ -1,0 +1,30 @@
+"""Which port we take: the one that was asked for, or a free one when the usual one is taken."""
+
+import socket
+
+
+def listen(host: str, port: int, *, strict: bool) -> socket.socket:
+    """Open the listening socket. strict: the port was asked for by name, so another one will not do.
+
+    Raises OSError when the port is taken and no other may be used.
+    """
+    try:
+        return _bound(host, port)
+    except OSError:
+        if strict:
+            raise
+        return _bound(host, 0)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        opened.bind((host, port))
+        opened.listen(2048)
+    except OSError:
+        opened.close()
+        raise
+    opened.set_inheritable(True)
+    return opened

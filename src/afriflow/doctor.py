@@ -1,0 +1,88 @@
+"""What is wrong with this installation, said in words that tell what to mend."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+from alembic.script import ScriptDirectory
+from redis.exceptions import RedisError
+
+from afriflow.assembly import open_redis
+from afriflow.core.clock import SystemClock
+from afriflow.core.errors import AfriFlowError
+from afriflow.db.engine import Database
+from afriflow.db.migrate import alembic_config
+from afriflow.jobs.held import held_jobs
+from afriflow.settings import Settings
+
+# Signatures allow ±300 s; a clock this wrong is noticed long before.
+_CLOCK_DRIFT_SECONDS_MAX = 2.0
+_POSTGRES_MIN = 150_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. code: of its sentence under [doctor]."""
+
+    code: str
+    good: bool
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at database, schema, clock, Redis, secrets and held jobs."""
+    return [*await _database(settings), await _redis(settings), *_secrets(settings)]
+
+
+async def _database(settings: Settings) -> list[Finding]:
+    try:
+        database = await Database.connect(
+            settings.database_url, connections_max=2, statement_timeout_seconds=settings.statement_timeout_seconds
+        )
+    except (OSError, asyncpg.PostgresError, ValueError) as error:
+        return [Finding("database_away", good=False, facts={"reason": str(error)[:200]})]
+    try:
+        async with database.connection() as connection:
+            version = int(await connection.fetchval("SHOW server_version_num"))
+            durable = await connection.fetchval("SHOW fsync") == "on"
+            drift = abs((SystemClock().now() - await connection.fetchval("SELECT clock_timestamp()")).total_seconds())
+            schema = await _schema(connection)
+            newest = ScriptDirectory.from_config(alembic_config(settings.database_url)).get_current_head()
+            held = len(await held_jobs(connection, 100)) if schema else 0
+    except AfriFlowError as error:
+        return [Finding("database_away", good=False, facts={"reason": error.code})]
+    finally:
+        await database.close()
+    return [
+        Finding("database", good=version >= _POSTGRES_MIN, facts={"version": version // 10_000}),
+        Finding("durable" if durable else "not_durable", good=durable),
+        Finding("schema" if schema == newest else "schema_old", schema == newest, {"schema": schema, "newest": newest}),
+        Finding("clock", good=drift <= _CLOCK_DRIFT_SECONDS_MAX, facts={"seconds": round(drift, 2)}),
+        Finding("held_jobs", good=held == 0, facts={"count": held}),
+    ]
+
+
+async def _schema(connection: Any) -> str | None:
+    try:
+        return await connection.fetchval("SELECT version_num FROM alembic_version")
+    except asyncpg.UndefinedTableError:
+        return None
+
+
+async def _redis(settings: Settings) -> Finding:
+    if not settings.redis_url:
+        return Finding("redis_missing", good=False)
+    redis = open_redis(settings)
+    try:
+        await redis.ping()
+    except (RedisError, OSError) as error:
+        return Finding("redis_away", good=False, facts={"reason": str(error)[:200]})
+    finally:
+        await redis.aclose()
+    return Finding("redis", good=True)
+
+
+def _secrets(settings: Settings) -> list[Finding]:
+    long_enough = len(settings.secret_key) >= 32
+    return [Finding("secret_key" if long_enough else "secret_key_missing", good=long_enough)]
