@@ -1,0 +1,25 @@
+"""PayDunya: wallets of Senegal, Côte d'Ivoire, Benin, Togo, Burkina Faso and Mali, and cards, in XOF."""
+
+from afriflow.port.provider import Resend, Spec
+from afriflow.providers.paydunya.account import BASE_URLS, PayDunyaConfig
+from afriflow.providers.paydunya.adapter import PayDunyaAdapter, identify
+from afriflow.providers.paydunya.operators import routes
+
+SPEC = Spec(
+    name="paydunya",
+    title="PayDunya",
+    idempotency="C",
+    resend=Resend.BEFORE_REFERENCE,
+    missing_is_final_after_seconds=None,  # nothing is documented about an invoice that confirm does not find
+    base_urls=BASE_URLS,
+    routes=routes(),
+    config_type=PayDunyaConfig,
+    adapter=PayDunyaAdapter,
+    identify=identify,
+    documentation_url="https://developers.paydunya.com/doc/FR/introduction",
+    demo_config={
+        "master_key": "demo0000-demo-0000-demo-simulator000",
+        "private_key": "test_private_SimulatorOnlyNotARealKey",
+        "token": "SimulatorOnlyToken00",
+    },
+)

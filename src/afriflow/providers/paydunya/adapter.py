@@ -1,0 +1,188 @@
+"""How a payment is brought in through PayDunya: an invoice first, then SoftPay or PayDunya's own page.
+
+Idempotency is of class C: creating takes no key, two creations are two payable tokens, and nothing finds an invoice
+by our reference (https://developers.paydunya.com/doc/FR/http_json documents none). What makes it safe all the same
+is an inference from how it works: an invoice can be paid only by who has its address, and the address comes with the
+answer. A lost answer therefore leaves an invoice that nobody can pay, and as long as no token is kept the same order
+may create another (`Resend.BEFORE_REFERENCE`). Once a token is kept, nothing is created or charged again: only
+`verify` speaks.
+"""
+
+import hashlib
+import hmac
+from dataclasses import replace
+
+from afriflow.core.clock import Clock
+from afriflow.core.evidence import NotSent, Pending, Refused, Unclear
+from afriflow.core.method import ActionType, Failure, FailureCode, MethodType, NextAction
+from afriflow.core.transaction import Mode
+from afriflow.port.http import NoAnswer, NothingSent, ProviderHttp
+from afriflow.port.provider import (
+    Account,
+    Answer,
+    Authenticity,
+    Keep,
+    Memory,
+    Notification,
+    Order,
+    Report,
+    Verdict,
+)
+from afriflow.providers.paydunya import wire
+from afriflow.providers.paydunya.account import BASE_URLS, PRIVATE_KEY_PREFIXES, PayDunyaConfig
+from afriflow.providers.paydunya.notification import is_probe, read_notification
+from afriflow.providers.paydunya.operators import CARD_CHANNEL, SoftPay, wallets
+
+# Moov CI holds the call open for up to 30 s while the payer types (doc/FR/softpay, "MOOV CÔTE D'IVOIRE").
+_SOFTPAY_TIMEOUT_SECONDS = 45.0
+
+
+class PayDunyaAdapter:
+    """One PayDunya account, ready to use."""
+
+    def __init__(self, account: Account, http: ProviderHttp, clock: Clock, _memory: Memory) -> None:
+        config: PayDunyaConfig = account.config
+        self._account = account
+        self._http = http
+        self._clock = clock
+        self._config = config
+        self._base_url = account.base_url.rstrip("/")
+
+    async def initiate(self, order: Order, keep: Keep) -> Answer:
+        if order.provider_reference is not None:
+            return await self.verify(order)
+        channel = self._channel(order)
+        if channel is None or self._keys_of_other_mode():
+            why = "no_channel" if channel is None else "keys_of_other_mode"
+            return Answer(NotSent(Failure(FailureCode.PROVIDER_REJECTED, why)))
+        created = await self._create(order, channel)
+        if not isinstance(created, wire.Created):
+            return Answer(created)
+        softpay = self._softpay(order)
+        if softpay is None:
+            page = NextAction(ActionType.REDIRECT, url=created.url)
+            await keep(created.token, page)
+            return Answer(Pending(page), created.token)
+        await keep(created.token)
+        return await self._charge(replace(order, provider_reference=created.token), softpay, created.token)
+
+    async def verify(self, order: Order) -> Answer:
+        token = order.provider_reference
+        if token is None:
+            return Answer(Unclear("no invoice token was ever received"))
+        url = f"{self._base_url}/checkout-invoice/confirm/{token}"
+        try:
+            reply = await self._http.send("verify", "GET", url, headers=self._headers())
+        except (NothingSent, NoAnswer) as error:
+            return Answer(Unclear(f"confirm: {error}"), token)
+        expired = wire.is_expired(order.created_at, self._clock.now(), self._config.expire_after_hours)
+        return Answer(wire.read_confirm(reply, token, self._account.mode, expired=expired), token)
+
+    async def authenticate(self, notification: Notification) -> Authenticity:
+        """Compare the hash, which is SHA-512 of the master key and nothing else, in every message and both modes.
+
+        So it proves at best that somebody knows a constant, never what the message says: HINT and no more.
+        """
+        if notification.method in {"GET", "HEAD"} or is_probe(notification.body):
+            return Authenticity(Verdict.PROBE, "no content")
+        content = read_notification(notification.body)
+        if content is None:
+            return Authenticity(Verdict.FORGED, "in no form that PayDunya sends")
+        given = content.get("hash")
+        if not isinstance(given, str):
+            return Authenticity(Verdict.FORGED, "no hash")
+        expected = hashlib.sha512(self._config.master_key.reveal().encode()).hexdigest()
+        if not hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode()):
+            return Authenticity(Verdict.FORGED, "the hash is not of our master key")
+        return Authenticity(
+            Verdict.HINT, "PayDunya's hash is the same in every message: to be verified at its API"
+        )
+
+    def handle_webhook(self, notification: Notification) -> tuple[Report, ...]:
+        content = read_notification(notification.body)
+        if content is None:
+            return ()
+        token, reference = wire.token_in(content), wire.reference_in(content)
+        if token is None and reference is None:
+            return ()
+        return (Report(wire.word_of(content, expired=False), reference, token),)
+
+    async def _create(self, order: Order, channel: str) -> wire.Created | NotSent | Refused | Unclear:
+        body = wire.invoice_of(order, channel, self._account.callback_url)
+        url = f"{self._base_url}/checkout-invoice/create"
+        try:
+            reply = await self._http.send("create", "POST", url, headers=self._headers(), body=body)
+        except NothingSent as error:
+            return NotSent(Failure(FailureCode.PROVIDER_UNAVAILABLE, "unreachable", str(error)))
+        except NoAnswer as error:
+            return Unclear(f"create: {error}")
+        return wire.read_created(reply, self._account.mode)
+
+    async def _charge(self, order: Order, softpay: SoftPay, token: str) -> Answer:
+        """Charge an invoice whose page address nobody was given: without this call nobody can pay it."""
+        body = wire.softpay_of(order, softpay, token, self._config.payer_email)
+        url = f"{self._softpay_base_url()}/softpay/{softpay.path}"
+        try:
+            reply = await self._http.send(
+                "charge",
+                "POST",
+                url,
+                headers=self._headers(),
+                body=body,
+                timeout_seconds=_SOFTPAY_TIMEOUT_SECONDS,
+            )
+        except NothingSent as error:
+            # The invoice exists, but its address is known to us alone and the charge never left: no money can come.
+            return Answer(
+                NotSent(Failure(FailureCode.PROVIDER_UNAVAILABLE, "unreachable", str(error))), token
+            )
+        except NoAnswer as error:
+            return Answer(Unclear(f"SoftPay: {error}"), token)
+        word = wire.read_softpay(reply, softpay, self._account.mode)
+        if not isinstance(word, Refused):
+            return Answer(word, token)
+        # A refusal alone does not prove that no money came: "already completed" is among its documented causes, and
+        # a request that was doubled on its way is refused the second time. It ends the attempt only if the invoice
+        # is still unpaid; the answer of a refusal holds no address, so nobody can pay the invoice afterwards.
+        standing = await self.verify(order)
+        return Answer(word, token) if isinstance(standing.word, Pending) else standing
+
+    def _channel(self, order: Order) -> str | None:
+        if order.method.type is MethodType.CARD:
+            return CARD_CHANNEL
+        wallet = wallets().get(order.method.operator or "")
+        return wallet.channel if wallet else None
+
+    def _softpay(self, order: Order) -> SoftPay | None:
+        """Choose SoftPay where we have all it needs; a code that is missing the hosted page asks for itself."""
+        wallet = wallets().get(order.method.operator or "")
+        softpay = wallet.direct if wallet else None
+        if softpay is None or order.method.msisdn is None or self._softpay_base_url() is None:
+            return None
+        return None if softpay.otp is not None and order.otp is None else softpay
+
+    def _softpay_base_url(self) -> str | None:
+        if self._config.softpay_base_url:
+            return self._config.softpay_base_url.rstrip("/")
+        return None if self._base_url == BASE_URLS[Mode.TEST] else self._base_url
+
+    def _keys_of_other_mode(self) -> bool:
+        other = Mode.LIVE if self._account.mode is Mode.TEST else Mode.TEST
+        return self._config.private_key.reveal().startswith(PRIVATE_KEY_PREFIXES[other])
+
+    def _headers(self) -> dict[str, str]:
+        return {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "PAYDUNYA-MASTER-KEY": self._config.master_key.reveal(),
+            "PAYDUNYA-PRIVATE-KEY": self._config.private_key.reveal(),
+            "PAYDUNYA-TOKEN": self._config.token.reveal(),
+        }
+
+
+def identify(notification: Notification) -> tuple[str, ...]:
+    """Name the orders that a notification speaks of: our reference, PayDunya's token."""
+    content = read_notification(notification.body)
+    if content is None:
+        return ()
+    return tuple(name for name in (wire.reference_in(content), wire.token_in(content)) if name)

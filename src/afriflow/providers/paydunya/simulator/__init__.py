@@ -1,0 +1,53 @@
+"""PayDunya's side, from its documents: invoices, SoftPay, the hosted page and the notification."""
+
+import random as randomness
+from functools import partial
+
+from afriflow.core.clock import Clock
+from afriflow.providers.paydunya.simulator.api import Api
+from afriflow.providers.paydunya.simulator.invoices import Invoices
+from afriflow.providers.paydunya.simulator.softpay import SoftPay, paths
+from afriflow.providers.paydunya.simulator.switches import Switchboard
+from afriflow.providers.paydunya.simulator.till import Till
+from afriflow.simulator.handset import Handset
+from afriflow.simulator.http import Response
+from afriflow.simulator.seat import Seat, SeatSettings
+
+# The paths of the two modes, as documented under https://app.paydunya.com.
+MODES = {"/sandbox-api/v1": "test", "/api/v1": "live"}
+# How often a refused notification comes again is documented nowhere; one integrator's notes speak of three times.
+RETRY_PAUSES_SECONDS = (2, 10, 30)
+
+_BROKEN = Response(
+    500, b"<html><h1>Whoops, looks like something went wrong.</h1></html>", "text/html; charset=utf-8"
+)
+
+
+def build(settings: SeatSettings, handset: Handset, clock: Clock, random: randomness.Random) -> Seat:
+    """Make the seat. Its account's base URL is `{public_url}/sandbox-api/v1`, as the real one's path."""
+    seat = Seat(
+        "paydunya", settings, clock, random, server_error=_BROKEN, retry_pauses_seconds=RETRY_PAUSES_SECONDS
+    )
+    switches = Switchboard(seat.notebook)
+    invoices = Invoices(seat, switches)
+    api = Api(settings, invoices, switches)
+    softpay = SoftPay(settings, invoices, handset, switches)
+    till = Till(settings, invoices, handset)
+    for base, mode in MODES.items():
+        seat.api("POST", f"{base}/checkout-invoice/create", partial(api.create, mode=mode))
+        seat.api("GET", f"{base}/checkout-invoice/confirm/{{token}}", partial(api.confirm, mode=mode))
+        seat.api(
+            "POST", f"{base}/checkout-invoice/confirm/{{token}}", partial(api.confirm_by_post, mode=mode)
+        )
+        for path in paths():
+            seat.api("POST", f"{base}/softpay/{path}", partial(softpay.charge, mode=mode, path=path))
+    for page in ("/checkout/invoice/{token}", "/sandbox-checkout/invoice/{token}", "/wallet/{path}/{token}"):
+        seat.page("GET", page, till.show)
+        seat.page("POST", page, till.decide)
+    seat.page("GET", "/", till.overview)
+    seat.page("GET", "/paydunya.css", till.style)
+    seat.page("GET", "/switches", switches.show)
+    seat.page("PUT", "/switches", switches.set)
+    handset.on_decision("paydunya", softpay.decided)
+    seat.on_start(invoices.resume)
+    return seat
