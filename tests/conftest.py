@@ -120,7 +120,9 @@ class Merchant:
             "reference": f"order-{uuid.uuid4().hex[:12]}",
             **fields,
         }
-        return await self.call("POST", "/api/checkout", body, headers={"idempotency-key": key or uuid.uuid4().hex})
+        return await self.call(
+            "POST", "/api/checkout", body, headers={"idempotency-key": key or uuid.uuid4().hex}
+        )
 
     async def pay(self, operator: str, phone: str, country: str = "SN", **fields: Any) -> Any:
         """Create a payment by mobile money that must be accepted."""
@@ -175,14 +177,16 @@ class Payer:
         async def look() -> Any:
             async with self.session.get(f"{self.url}/prompts", params={"phone": phone}) as response:
                 found = await response.json()
-            waiting = [item for item in found["prompts"] if item["state"] == "waiting"]
+            waiting = [item for item in found if item["state"] == "waiting"]
             return waiting[-1] if waiting else None
 
         return await eventually(look, bool, f"a prompt on {phone}", seconds)
 
     async def decide(self, phone: str, action: str) -> None:
         prompt = await self.prompt(phone)
-        async with self.session.post(f"{self.url}/prompts/{prompt['id']}", json={"action": action}) as response:
+        async with self.session.post(
+            f"{self.url}/prompts/{prompt['id']}", json={"action": action}
+        ) as response:
             assert response.status == 200, await response.text()
 
 
@@ -217,9 +221,7 @@ def payer(demo: dict[str, Any], session: aiohttp.ClientSession) -> Payer:
 
 
 @pytest.fixture
-async def faults(
-    demo: dict[str, Any], session: aiohttp.ClientSession
-) -> AsyncIterator[Callable[..., Any]]:
+async def faults(demo: dict[str, Any], session: aiohttp.ClientSession) -> AsyncIterator[Callable[..., Any]]:
     """Sets a simulator's faults for one test: `await faults("pawapay", lose_answer=1.0)`."""
     touched: set[str] = set()
 

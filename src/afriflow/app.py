@@ -14,9 +14,15 @@ from afriflow.assembly import Assembly
 from afriflow.core.errors import AfriFlowError
 from afriflow.merchants.keys import Caller
 from afriflow.web.api import CheckoutController, TransactionController
-from afriflow.web.api_setup import EndpointController, MessageController, ProviderController, RoutingController
+from afriflow.web.api_setup import (
+    EndpointController,
+    MessageController,
+    ProviderController,
+    RoutingController,
+)
 from afriflow.web.errors import on_http, on_ours, on_unforeseen
 from afriflow.web.health import live, ready
+from afriflow.web.pages import PAGES
 from afriflow.web.strict import StrictRequest
 from afriflow.web.webhooks import receive
 
@@ -41,6 +47,7 @@ def build_app(house: Assembly, *, others: Sequence[Any] = ()) -> Litestar:
             receive,
             live,
             ready,
+            *PAGES,
             *others,
         ],
         dependencies={"house": Provide(give_house), "caller": Provide(give_caller)},

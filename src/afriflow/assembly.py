@@ -92,7 +92,11 @@ async def assemble(settings: Settings, *, clock: Clock | None = None) -> Assembl
     router = Router(database, accounts, health, clock)
     recorder = Recorder(ids, clock, settings.base_url)
     planner = Planner(
-        ids, vault.attempt_secret, settings.base_url, settings.send_lease_seconds, settings.follow_ladder_seconds[0]
+        ids,
+        vault.attempt_secret,
+        settings.base_url,
+        settings.send_lease_seconds,
+        settings.follow_ladder_seconds[0],
     )
     sender = Sender(database, factory, health, recorder, planner, clock, settings.failover_attempts_max)
     idempotency = Idempotency(
@@ -146,7 +150,7 @@ async def assemble(settings: Settings, *, clock: Clock | None = None) -> Assembl
 
 def open_redis(settings: Settings) -> "Redis":
     """Make a client that never retries and never waits: past its bound we go on without Redis."""
-    return Redis.from_url(
+    return Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
         settings.redis_url,
         socket_timeout=settings.redis_timeout_seconds,
         socket_connect_timeout=settings.redis_timeout_seconds,

@@ -1,6 +1,5 @@
 """The commands: what a person types, in French and in English."""
 
-import asyncio
 import functools
 import locale
 import os
@@ -107,7 +106,9 @@ async def doctor() -> None:
 
     findings = await examine(_settings())
     for finding in findings:
-        click.echo(f"{'✓' if finding.good else '✗'} {say(f'doctor.{finding.code}', _language(), **finding.facts)}")
+        click.echo(
+            f"{'✓' if finding.good else '✗'} {say(f'doctor.{finding.code}', _language(), **finding.facts)}"
+        )
     sys.exit(0 if all(finding.good for finding in findings) else 1)
 
 
@@ -152,9 +153,12 @@ async def transactions(transaction_id: str | None, status: str | None, limit: in
     if transaction_id:
         await _show("GET", f"/api/transactions/{transaction_id}")
         return
-    page = await _call("GET", "/api/transactions", query={"limit": str(limit), **({"status": status} if status else {})})
+    page = await _call(
+        "GET", "/api/transactions", query={"limit": str(limit), **({"status": status} if status else {})}
+    )
     for item in page["data"]:
-        operator = (item["payment_method"] or {}).get("operator") or "-"
+        method: dict[str, Any] = item["payment_method"] or {}
+        operator = method.get("operator") or "-"
         click.echo(
             f"{item['created_at'][:19]}  {item['id']}  {item['status']:<24}{item['amount_display']:>16}  "
             f"{operator:<14}{item['provider'] or '-':<10}{item['reference']}"
@@ -168,7 +172,9 @@ async def providers() -> None:
     for item in page["data"]:
         health = "✓" if item["healthy"] else "✗"
         countries = ",".join(sorted({route["country"] for route in item["routes"]}))
-        click.echo(f"{health} {item['id']:<24}{item['provider']:<12}{item['mode']:<6}{item['status']:<8}{countries}")
+        click.echo(
+            f"{health} {item['id']:<24}{item['provider']:<12}{item['mode']:<6}{item['status']:<8}{countries}"
+        )
 
 
 def _settings() -> Settings:
@@ -183,7 +189,12 @@ async def _show(method: str, path: str, **how: Any) -> None:
 
 
 async def _call(
-    method: str, path: str, *, body: Any = None, query: dict[str, str] | None = None, headers: dict[str, str] | None = None
+    method: str,
+    path: str,
+    *,
+    body: Any = None,
+    query: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
 ) -> Any:
     """Speak to a running AfriFlow: the one of AFRIFLOW_URL and AFRIFLOW_API_KEY, else the demo of this home."""
     url, key = os.environ.get("AFRIFLOW_URL"), os.environ.get("AFRIFLOW_API_KEY")
@@ -206,5 +217,3 @@ async def _call(
         lines += [f"  {item['account']}: {item['why']}" for item in answer.get("considered", [])]
         raise click.ClickException("\n".join(lines))
     return answer
-
-

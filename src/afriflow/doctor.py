@@ -38,7 +38,9 @@ async def examine(settings: Settings) -> list[Finding]:
 async def _database(settings: Settings) -> list[Finding]:
     try:
         database = await Database.connect(
-            settings.database_url, connections_max=2, statement_timeout_seconds=settings.statement_timeout_seconds
+            settings.database_url,
+            connections_max=2,
+            statement_timeout_seconds=settings.statement_timeout_seconds,
         )
     except (OSError, asyncpg.PostgresError, ValueError) as error:
         return [Finding("database_away", good=False, facts={"reason": str(error)[:200]})]
@@ -46,7 +48,9 @@ async def _database(settings: Settings) -> list[Finding]:
         async with database.connection() as connection:
             version = int(await connection.fetchval("SHOW server_version_num"))
             durable = await connection.fetchval("SHOW fsync") == "on"
-            drift = abs((SystemClock().now() - await connection.fetchval("SELECT clock_timestamp()")).total_seconds())
+            drift = abs(
+                (SystemClock().now() - await connection.fetchval("SELECT clock_timestamp()")).total_seconds()
+            )
             schema = await _schema(connection)
             newest = ScriptDirectory.from_config(alembic_config(settings.database_url)).get_current_head()
             held = len(await held_jobs(connection, 100)) if schema else 0
@@ -57,7 +61,11 @@ async def _database(settings: Settings) -> list[Finding]:
     return [
         Finding("database", good=version >= _POSTGRES_MIN, facts={"version": version // 10_000}),
         Finding("durable" if durable else "not_durable", good=durable),
-        Finding("schema" if schema == newest else "schema_old", schema == newest, {"schema": schema, "newest": newest}),
+        Finding(
+            "schema" if schema == newest else "schema_old",
+            schema == newest,
+            {"schema": schema, "newest": newest},
+        ),
         Finding("clock", good=drift <= _CLOCK_DRIFT_SECONDS_MAX, facts={"seconds": round(drift, 2)}),
         Finding("held_jobs", good=held == 0, facts={"count": held}),
     ]
@@ -75,7 +83,7 @@ async def _redis(settings: Settings) -> Finding:
         return Finding("redis_missing", good=False)
     redis = open_redis(settings)
     try:
-        await redis.ping()
+        await redis.ping()  # pyright: ignore[reportUnknownMemberType]
     except (RedisError, OSError) as error:
         return Finding("redis_away", good=False, facts={"reason": str(error)[:200]})
     finally:

@@ -22,14 +22,21 @@ def _setting(default: Any, reason: str) -> Any:
 class Settings:
     """What may differ between a laptop and a fleet. Every value has a default that runs the demo."""
 
-    home: Path = _setting(Path.home() / ".afriflow", "where the embedded servers and the demo keep their data")
+    home: Path = _setting(
+        Path.home() / ".afriflow", "where the embedded servers and the demo keep their data"
+    )
     port: int = _setting(8000, "where `afriflow start` and `serve` listen; 0 takes any free port")
-    host: str = _setting("127.0.0.1", "loopback until someone decides to be seen; a proxy with TLS stands before it")
+    host: str = _setting(
+        "127.0.0.1", "loopback until someone decides to be seen; a proxy with TLS stands before it"
+    )
     public_url: str = _setting("", "how payers, merchants and providers reach us; empty = http://host:port")
-    database_url: str = _setting("", "PostgreSQL 15 to 18; empty = the embedded one (DATABASE_URL is read too)")
+    database_url: str = _setting(
+        "", "PostgreSQL 15 to 18; empty = the embedded one (DATABASE_URL is read too)"
+    )
     redis_url: str = _setting("", "Redis ≥ 6.2 or Valkey; empty = the embedded one (REDIS_URL is read too)")
     secret_key: str = _setting(
-        "", "32 bytes or more; seals credentials, derives attempt ids; empty = made once and kept in home (demo only)"
+        "",
+        "32 bytes or more; seals credentials, derives attempt ids; empty = made once and kept in home (demo only)",
     )
     language: str = _setting("en", "language of logs for people and of errors when the caller asks for none")
 
@@ -42,7 +49,9 @@ class Settings:
     )
 
     request_body_bytes_max: int = _setting(64 * 1024, "a checkout is 1 kB; more is a mistake or an attack")
-    notification_body_bytes_max: int = _setting(256 * 1024, "providers' notifications with histories stay far below")
+    notification_body_bytes_max: int = _setting(
+        256 * 1024, "providers' notifications with histories stay far below"
+    )
     request_depth_max: int = _setting(20, "our deepest request has 3 levels")
     page_limit_max: int = _setting(100, "rows of one list answer")
 
@@ -55,13 +64,20 @@ class Settings:
     idempotency_lease_seconds: int = _setting(
         90, "after this the first request has died; longer than the longest call to a provider"
     )
-    idempotency_cache_seconds: int = _setting(_DAY, "how long Redis answers repeats; PostgreSQL does for ever")
+    idempotency_cache_seconds: int = _setting(
+        _DAY, "how long Redis answers repeats; PostgreSQL does for ever"
+    )
 
     provider_timeout_seconds: float = _setting(10.0, "one call to a provider; pawaPay advises 5 to 10 s")
-    provider_connections_max: int = _setting(50, "to one provider at once: a hanging one cannot take the others' place")
-    failover_attempts_max: int = _setting(3, "providers tried in one payment; more would outlast the payer's patience")
+    provider_connections_max: int = _setting(
+        50, "to one provider at once: a hanging one cannot take the others' place"
+    )
+    failover_attempts_max: int = _setting(
+        3, "providers tried in one payment; more would outlast the payer's patience"
+    )
     send_lease_seconds: int = _setting(
-        60, "how long one send may take before its process counts as dead; above the slowest provider (SoftPay 45 s)"
+        60,
+        "how long one send may take before its process counts as dead; above the slowest provider (SoftPay 45 s)",
     )
     follow_ladder_seconds: tuple[int, ...] = _setting(
         (10, 30, 2 * _MINUTE, 10 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, 2 * _DAY, 4 * _DAY, 7 * _DAY),
@@ -90,18 +106,26 @@ class Settings:
         "pauses between tries of a delivery: 13 tries over 75 h, so that a weekend's outage loses nothing",
     )
     delivery_timeout_seconds: float = _setting(15.0, "Standard Webhooks asks for 15 to 30 s")
-    delivery_answer_bytes_max: int = _setting(64 * 1024, "we keep an excerpt of the merchant's answer, not a download")
+    delivery_answer_bytes_max: int = _setting(
+        64 * 1024, "we keep an excerpt of the merchant's answer, not a download"
+    )
     signature_tolerance_seconds: int = _setting(300, "clocks differ and proxies queue; older is a replay")
 
     breaker_window_seconds: int = _setting(60, "failures older than this say nothing about now")
     breaker_calls_min: int = _setting(10, "fewer calls are no rate")
     breaker_failure_percent: int = _setting(50, "above this a payer is better served elsewhere")
     breaker_open_seconds: int = _setting(15, "first pause; a restart of a provider takes about that")
-    breaker_open_seconds_max: int = _setting(300, "doubling stops here, so that a healed provider is found in 5 minutes")
+    breaker_open_seconds_max: int = _setting(
+        300, "doubling stops here, so that a healed provider is found in 5 minutes"
+    )
     breaker_probes: int = _setting(3, "calls let through at once while it is unsure")
 
-    worker_jobs_max: int = _setting(100, "jobs at once in one worker; more than the database has connections only wait")
-    worker_batch: int = _setting(20, "jobs fetched at once; at most half of worker_jobs_max, as the queue demands")
+    worker_jobs_max: int = _setting(
+        100, "jobs at once in one worker; more than the database has connections only wait"
+    )
+    worker_batch: int = _setting(
+        20, "jobs fetched at once; at most half of worker_jobs_max, as the queue demands"
+    )
     worker_poll_seconds: float = _setting(2.0, "safety net beside NOTIFY")
     worker_heartbeat_seconds: int = _setting(20, "a killed worker's jobs are taken over after this")
     worker_crashes_max: int = _setting(3, "a job that killed its worker this often is held for a person")

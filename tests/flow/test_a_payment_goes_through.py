@@ -109,9 +109,7 @@ class TestPawaPay:
 
 
 class TestPayDunya:
-    async def test_a_hosted_invoice_is_paid_on_the_providers_page(
-        self, merchant: Any, session: Any
-    ) -> None:
+    async def test_a_hosted_invoice_is_paid_on_the_providers_page(self, merchant: Any, session: Any) -> None:
         made = await merchant.pay("yas_tg", a_phone("+22890", 6), country="TG")
         assert (made["status"], made["provider"]) == ("requires_action", "paydunya")
         assert made["next_action"]["type"] == "redirect"
@@ -130,7 +128,9 @@ class TestPayDunya:
     async def test_an_operator_that_wants_a_code_first_is_not_asked_before_there_is_one(
         self, merchant: Any
     ) -> None:
-        await merchant.call("POST", "/api/providers/" + await account_of(merchant, "pawapay") + "/pause", {"reason": "test"})
+        await merchant.call(
+            "POST", "/api/providers/" + await account_of(merchant, "pawapay") + "/pause", {"reason": "test"}
+        )
         try:
             made = await merchant.pay("orange_ci", a_phone("+22507", 8), country="CI")
         finally:
@@ -138,11 +138,15 @@ class TestPayDunya:
         assert (made["status"], made["attempts"]) == ("requires_action", [])
         assert made["next_action"]["type"] == "enter_otp"
         assert made["next_action"]["code"] == "#144*82#"
-        status, after = await merchant.call("POST", f"/api/transactions/{made['id']}/confirm", {"otp": "123456"})
+        status, after = await merchant.call(
+            "POST", f"/api/transactions/{made['id']}/confirm", {"otp": "123456"}
+        )
         assert status == 200, after
         assert after["provider"] == "paydunya"
         await merchant.until(made["id"], "succeeded")
-        status, again = await merchant.call("POST", f"/api/transactions/{made['id']}/confirm", {"otp": "123456"})
+        status, again = await merchant.call(
+            "POST", f"/api/transactions/{made['id']}/confirm", {"otp": "123456"}
+        )
         assert (status, again["code"]) == (409, "not_confirmable")
 
     async def test_a_wrong_code_fails_with_a_reason_that_the_payer_understands(self, merchant: Any) -> None:

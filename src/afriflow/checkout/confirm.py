@@ -12,7 +12,7 @@ from afriflow.core.ids import Ids
 from afriflow.core.method import PaymentMethod
 from afriflow.core.money import Money
 from afriflow.core.transaction import OPEN, Mode, TransactionStatus
-from afriflow.db.engine import Connection, Database, Record
+from afriflow.db.engine import Connection, Database, Record, one
 from afriflow.ledger import store
 from afriflow.ledger.present import store_action
 from afriflow.ledger.record import Recorder
@@ -43,7 +43,9 @@ class Confirmer:
         """
         check_otp(request.otp, "/otp")
         async with self.database.connection() as connection:
-            row = await connection.fetchrow(store.TRANSACTION, caller.merchant_id, caller.mode, transaction_id)
+            row = await connection.fetchrow(
+                store.TRANSACTION, caller.merchant_id, caller.mode, transaction_id
+            )
             if row is None:
                 raise NotFound(id=transaction_id)
             method = await self._method(connection, row, request)
@@ -63,9 +65,7 @@ class Confirmer:
             return read_method(request.payment_method, row["country"], Mode(row["mode"]), fallback)
         if request.otp is None or row["payment_method_id"] is None:
             raise NotConfirmable(status=row["status"])
-        stored = await connection.fetchrow(store.METHOD, row["merchant_id"], row["payment_method_id"])
-        assert stored is not None
-        return load_method(stored)
+        return load_method(await one(connection, store.METHOD, row["merchant_id"], row["payment_method_id"]))
 
     async def _commit(
         self, caller: Caller, transaction_id: str, method: PaymentMethod, decision: Decision, otp: str | None

@@ -11,12 +11,12 @@ from afriflow.checkout.plan import Planned, Planner, keep_method, plan_expiry
 from afriflow.checkout.request import Checkout
 from afriflow.checkout.send import Sender
 from afriflow.core.clock import Clock
-from afriflow.core.errors import ReferenceTaken
+from afriflow.core.errors import Fault, ReferenceTaken
 from afriflow.core.ids import Ids
 from afriflow.core.method import ActionType, NextAction, PaymentMethod
 from afriflow.core.operator import operators
 from afriflow.core.transaction import TransactionStatus
-from afriflow.db.engine import Connection, Database
+from afriflow.db.engine import Connection, Database, one
 from afriflow.ledger import store as ledger_store
 from afriflow.ledger.present import show_transaction, store_action
 from afriflow.ledger.record import Recorder
@@ -66,7 +66,8 @@ class Creator:
             won, planned = await self._commit_intent(caller, claim, checkout, decision, transaction_id)
             if not won:
                 repeat = await self.idempotency.find(claim)
-                assert repeat is not None  # the key was taken by a committed transaction
+                if repeat is None:
+                    raise Fault(reason="a key that was taken is gone")
                 return await self._replay(caller, claim, repeat.transaction_id, repeat.response)
             if planned is not None and decision is not None:
                 await self.sender.send(caller, planned, decision.candidates[1:], checkout.otp)
@@ -91,11 +92,24 @@ class Creator:
             status, action = opening(checkout.method, decision, checkout.otp)
             expires_at = self.clock.now() + timedelta(seconds=checkout.session_seconds)
             await self._insert(
-                connection, caller, claim, checkout, decision, transaction_id, method_id, status, action, expires_at
+                connection,
+                caller,
+                claim,
+                checkout,
+                decision,
+                transaction_id,
+                method_id,
+                status,
+                action,
+                expires_at,
             )
             await plan_expiry(connection, caller.merchant_id, transaction_id, self.clock.now(), expires_at)
             row = await self.recorder.lock(connection, caller.merchant_id, transaction_id)
-            told = ["created", status.value] if status is not TransactionStatus.REQUIRES_PAYMENT_METHOD else ["created"]
+            told = (
+                ["created", status.value]
+                if status is not TransactionStatus.REQUIRES_PAYMENT_METHOD
+                else ["created"]
+            )
             facts = {"status": status.value, "by": caller.who}
             await self.recorder.tell(connection, row, told=told, story=[(None, "Created", "merchant", facts)])
             if decision is None or action is not None:
@@ -150,7 +164,9 @@ class Creator:
                 ledger_store.TRANSACTION_BY_REFERENCE, caller.merchant_id, caller.mode, request.reference
             )
             transaction_id, taken_status = (taken["id"], taken["status"]) if taken else ("", "")
-            raise ReferenceTaken(reference=request.reference, transaction_id=transaction_id, status=taken_status)
+            raise ReferenceTaken(
+                reference=request.reference, transaction_id=transaction_id, status=taken_status
+            )
         await connection.execute(ledger_store.SESSION_INSERT, token, caller.merchant_id, transaction_id)
 
     async def _replay(
@@ -161,10 +177,9 @@ class Creator:
 
     async def _answer(self, caller: Caller, claim: Claim, transaction_id: str) -> bytes:
         async with self.database.connection() as connection:
-            row = await connection.fetchrow(
-                ledger_store.TRANSACTION, caller.merchant_id, caller.mode, transaction_id
+            row = await one(
+                connection, ledger_store.TRANSACTION, caller.merchant_id, caller.mode, transaction_id
             )
-            assert row is not None
             attempts = await connection.fetch(ledger_store.ATTEMPTS, caller.merchant_id, transaction_id)
         body = msgspec.json.encode(show_transaction(row, attempts, self.base_url))
         await self.idempotency.answer(claim, body)

@@ -19,7 +19,7 @@ from afriflow.core.evidence import (
     Unclear,
 )
 from afriflow.core.transaction import OPEN, AttemptStatus
-from afriflow.db.engine import Database, Record
+from afriflow.db.engine import Database, Record, one
 from afriflow.jobs.queue import Payload, Snooze
 from afriflow.ledger import store
 from afriflow.ledger.record import Recorder
@@ -68,7 +68,9 @@ class Follower:
     async def verify(self, caller: Caller, transaction_id: str) -> None:
         """Ask the provider of the latest attempt now. Raises NotFound, NotVerifiable."""
         async with self.database.connection() as connection:
-            row = await connection.fetchrow(store.TRANSACTION, caller.merchant_id, caller.mode, transaction_id)
+            row = await connection.fetchrow(
+                store.TRANSACTION, caller.merchant_id, caller.mode, transaction_id
+            )
             if row is None:
                 raise NotFound(id=transaction_id)
             attempts = await connection.fetch(store.ATTEMPTS, caller.merchant_id, transaction_id)
@@ -82,8 +84,7 @@ class Follower:
 
         An order that the provider does not know is sent again, the same id and body, where that can do no harm.
         """
-        merchant_id, attempt_id = attempt["merchant_id"], attempt["id"]
-        with bound(transaction_id=attempt["transaction_id"], attempt_id=attempt_id):
+        with bound(transaction_id=attempt["transaction_id"], attempt_id=attempt["id"]):
             planned = await self._restore(attempt)
             opened = self.factory.open(planned.account)
             answer = await self._ask(opened, planned)
@@ -98,9 +99,10 @@ class Follower:
         async with self.database.connection() as connection:
             merchant_id = attempt["merchant_id"]
             account = await self.accounts.account(connection, merchant_id, attempt["account_id"])
-            row = await connection.fetchrow(store.TRANSACTION, merchant_id, attempt["mode"], attempt["transaction_id"])
+            row = await one(
+                connection, store.TRANSACTION, merchant_id, attempt["mode"], attempt["transaction_id"]
+            )
             name = await self.accounts.merchant_name(connection, merchant_id)
-            assert row is not None
             order = await self.planner.order(
                 connection, name, row, attempt["reference"], attempt["provider_reference"], None
             )
@@ -123,9 +125,7 @@ class Follower:
             )
             await connection.execute(store.ATTEMPT_CHECKED, attempt["merchant_id"], attempt["id"])
             await self.recorder.keep_exchanges(connection, attempt, opened.http.exchanges)
-            after = await connection.fetchrow(store.ATTEMPT, attempt["merchant_id"], attempt["id"])
-            assert after is not None
-            return after
+            return await one(connection, store.ATTEMPT, attempt["merchant_id"], attempt["id"])
 
     def _is_beyond_arrival(self, opened: OpenProvider, attempt: Record, answer: Answer) -> bool:
         """Whether "I do not know it" may be believed: the provider's own quarantine after the last send is over."""
@@ -181,7 +181,11 @@ class Follower:
                 store.TRANSACTION_UNRESOLVED, attempt["merchant_id"], attempt["transaction_id"]
             )
         if marked == "UPDATE 1":
-            page("payment_unresolved", transaction_id=attempt["transaction_id"], age_seconds=int(age.total_seconds()))
+            page(
+                "payment_unresolved",
+                transaction_id=attempt["transaction_id"],
+                age_seconds=int(age.total_seconds()),
+            )
 
     def _pause(self, attempt: Record) -> float:
         """How long until the next rung; past the last one, the last pause again: nobody is ever forgotten."""

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 from redis.asyncio import Redis
@@ -62,7 +63,13 @@ class Idempotency:
     """Looks keys up and keeps answers. cache_seconds: how long Redis remembers."""
 
     def __init__(
-        self, database: Database, redis: "Redis", *, wait_seconds: float, lease_seconds: int, cache_seconds: int
+        self,
+        database: Database,
+        redis: "Redis",
+        *,
+        wait_seconds: float,
+        lease_seconds: int,
+        cache_seconds: int,
     ) -> None:
         self._database = database
         self._redis = redis
@@ -124,7 +131,7 @@ class Idempotency:
 
     async def _cached(self, claim: Claim) -> bytes | None:
         try:
-            value = await self._redis.get(_cache_name(claim))
+            value = cast("bytes | None", await self._redis.get(_cache_name(claim)))
         except (RedisError, OSError, TimeoutError):
             return None  # Redis only makes us faster
         size = len(claim.fingerprint)

@@ -7,13 +7,12 @@ from typing import Any
 
 import msgspec
 
-from afriflow.core.errors import Fault
 from afriflow.core.ids import Ids, attempt_uuid
 from afriflow.core.method import MethodType, PaymentMethod
 from afriflow.core.money import Money
 from afriflow.core.msisdn import Msisdn
 from afriflow.core.operator import countries
-from afriflow.db.engine import Connection, Record
+from afriflow.db.engine import Connection, Record, one
 from afriflow.jobs.queue import enqueue
 from afriflow.ledger import store
 from afriflow.ledger.record import remember_reference
@@ -74,8 +73,7 @@ class Planner:
             body_hash(order, account),
             float(self.lease_seconds),
         )
-        attempt = await connection.fetchrow(store.ATTEMPT, merchant_id, attempt_id)
-        assert attempt is not None
+        attempt = await one(connection, store.ATTEMPT, merchant_id, attempt_id)
         await remember_reference(connection, attempt, reference)
         await enqueue(
             connection,
@@ -96,9 +94,9 @@ class Planner:
         otp: str | None,
     ) -> Order:
         """Build what the adapter is given, always the same for the same attempt."""
-        row = await connection.fetchrow(store.METHOD, transaction["merchant_id"], transaction["payment_method_id"])
-        if row is None:
-            raise Fault(reason="an attempt without a payment method")
+        row = await one(
+            connection, store.METHOD, transaction["merchant_id"], transaction["payment_method_id"]
+        )
         customer: dict[str, Any] = transaction["customer"]
         page = f"{self.base_url}/pay/{transaction['token']}"
         return Order(
@@ -122,7 +120,14 @@ class Planner:
 def body_hash(order: Order, account: Account) -> bytes:
     """Hash what must never differ between two sends of one attempt (S3)."""
     msisdn = order.method.msisdn.e164 if order.method.msisdn else ""
-    facts = [order.reference, account.id, order.money.amount_minor, order.money.currency, order.method.operator, msisdn]
+    facts = [
+        order.reference,
+        account.id,
+        order.money.amount_minor,
+        order.money.currency,
+        order.method.operator,
+        msisdn,
+    ]
     return hashlib.sha256(msgspec.json.encode(facts)).digest()
 
 

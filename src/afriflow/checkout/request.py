@@ -186,7 +186,9 @@ def _check_texts(request: CheckoutRequest, mode: Mode, errors: list[FieldError])
         "/customer/name": request.customer.name,
     }
     errors += [
-        FieldError(pointer, "invalid_text") for pointer, text in texts.items() if text and _CONTROL.search(text)
+        FieldError(pointer, "invalid_text")
+        for pointer, text in texts.items()
+        if text and _CONTROL.search(text)
     ]
     if request.customer.email is not None and not _EMAIL.fullmatch(request.customer.email):
         errors.append(FieldError("/customer/email", "invalid_email"))

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from afriflow.checkout.plan import Planned, Planner, body_hash
 from afriflow.core.clock import Clock
 from afriflow.core.errors import AfriFlowError, Fault
-from afriflow.core.evidence import Evidence, NotSent, Refused, Source, Unclear, Word
-from afriflow.core.method import Failure, FailureCode
+from afriflow.core.evidence import Evidence, NotSent, Pending, Refused, Source, Unclear, Word
+from afriflow.core.method import Failure, FailureCode, NextAction
 from afriflow.core.transaction import FINAL, TransactionStatus
 from afriflow.db.engine import Database
 from afriflow.ledger import store
@@ -48,7 +48,9 @@ class Sender:
     clock: Clock
     attempts_max: int
 
-    async def send(self, caller: Caller, planned: Planned, others: Sequence[Candidate], otp: str | None) -> None:
+    async def send(
+        self, caller: Caller, planned: Planned, others: Sequence[Candidate], otp: str | None
+    ) -> None:
         """Send an attempt and, while each is provably without effect, the next ones.
 
         others: what routing ranked behind it, best first.
@@ -67,14 +69,25 @@ class Sender:
         if body_hash(planned.order, planned.account) != bytes(attempt["body_hash"]):
             raise Fault(reason="an attempt's order changed between two sends", attempt_id=attempt["id"])
 
-        async def keep(provider_reference: str) -> None:
+        async def keep(provider_reference: str, next_action: NextAction | None = None) -> None:
             async with self.database.transaction() as connection:
                 kept = await connection.execute(
-                    store.ATTEMPT_KEEP, attempt["merchant_id"], attempt["id"], provider_reference, planned.send
+                    store.ATTEMPT_KEEP,
+                    attempt["merchant_id"],
+                    attempt["id"],
+                    provider_reference,
+                    planned.send,
                 )
                 if kept == "UPDATE 0":
                     raise LeaseLost(attempt_id=attempt["id"])
                 await remember_reference(connection, attempt, provider_reference)
+                if next_action is not None:
+                    await self.recorder.record(
+                        connection,
+                        merchant_id=attempt["merchant_id"],
+                        attempt_id=attempt["id"],
+                        evidence=Evidence(Source.ANSWER, Pending(next_action)),
+                    )
 
         permission = await self.health.ask(planned.account.id, _OPERATION)
         if not permission.allowed:  # it closed between routing and here; nothing was sent
@@ -106,8 +119,12 @@ class Sender:
         attempt = planned.attempt
         async with self.database.transaction() as connection:
             row = await self.recorder.lock(connection, attempt["merchant_id"], attempt["transaction_id"])
-            session_open = TransactionStatus(row["status"]) not in FINAL and row["expires_at"] > self.clock.now()
-            may_follow = _without_effect(answer.word) and attempt["number"] < self.attempts_max and session_open
+            session_open = (
+                TransactionStatus(row["status"]) not in FINAL and row["expires_at"] > self.clock.now()
+            )
+            may_follow = (
+                _without_effect(answer.word) and attempt["number"] < self.attempts_max and session_open
+            )
             following = waiting.pop(0) if may_follow and waiting else None
             step = await self.recorder.record(
                 connection,

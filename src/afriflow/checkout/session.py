@@ -23,7 +23,9 @@ class Sessions:
     async def cancel(self, caller: Caller, transaction_id: str) -> None:
         """Cancel; a second cancel changes nothing. Raises NotFound, NotCancellable."""
         async with self.database.transaction() as connection:
-            mine = await connection.fetchrow(store.TRANSACTION, caller.merchant_id, caller.mode, transaction_id)
+            mine = await connection.fetchrow(
+                store.TRANSACTION, caller.merchant_id, caller.mode, transaction_id
+            )
             if mine is None:
                 raise NotFound(id=transaction_id)
             row = await self.recorder.lock(connection, caller.merchant_id, transaction_id)

@@ -12,9 +12,15 @@ import phonenumbers
 # National numbers were lengthened; people still write, and phones still hold, the short form.
 # Benin 30-11-2024: 8 digits take 01 in front. Côte d'Ivoire 31-01-2021: the old prefix says which operator.
 _IVORY_COAST_OLD = {
-    **dict.fromkeys(("01", "02", "03", "40", "41", "42", "43", "50", "51", "52", "53", "70", "71", "72", "73"), "01"),
-    **dict.fromkeys(("04", "05", "06", "44", "45", "46", "54", "55", "56", "64", "65", "66", "74", "75", "76"), "05"),
-    **dict.fromkeys(("07", "08", "09", "47", "48", "49", "57", "58", "59", "67", "68", "69", "77", "78", "79"), "07"),
+    **dict.fromkeys(
+        ("01", "02", "03", "40", "41", "42", "43", "50", "51", "52", "53", "70", "71", "72", "73"), "01"
+    ),
+    **dict.fromkeys(
+        ("04", "05", "06", "44", "45", "46", "54", "55", "56", "64", "65", "66", "74", "75", "76"), "05"
+    ),
+    **dict.fromkeys(
+        ("07", "08", "09", "47", "48", "49", "57", "58", "59", "67", "68", "69", "77", "78", "79"), "07"
+    ),
 }
 _LETTERS = re.compile(r"[^\W\d_]", re.UNICODE)
 

@@ -2,18 +2,26 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias
 
 import asyncpg
 import msgspec
-from asyncpg.pool import PoolConnectionProxy
 
-from afriflow.core.errors import Unavailable
+from afriflow.core.errors import Fault, Unavailable
 
-Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 Record: TypeAlias = asyncpg.Record
+
+
+class Connection(Protocol):
+    """A borrowed connection, as far as stores use it (asyncpg's methods of the same names)."""
+
+    async def execute(self, query: str, *args: object) -> str: ...
+    async def fetch(self, query: str, *args: object) -> list[Record]: ...
+    async def fetchrow(self, query: str, *args: object) -> Record | None: ...
+    async def fetchval(self, query: str, *args: object) -> Any: ...
+
 
 _AWAY = (
     asyncpg.PostgresConnectionError,
@@ -31,13 +39,13 @@ _AWAY = (
 class Database:
     """The pool. Reads use `connection()`, everything that must hold together uses `transaction()`."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: Any) -> None:
         self._pool = pool
 
     @classmethod
     async def connect(cls, url: str, *, connections_max: int, statement_timeout_seconds: float) -> "Database":
         """Open the pool. url: postgresql://…; one connection is made at once, so a wrong address fails here."""
-        pool = await asyncpg.create_pool(
+        pool: Any = await asyncpg.create_pool(  # pyright: ignore[reportUnknownMemberType]
             url,
             min_size=1,
             max_size=connections_max,
@@ -61,22 +69,40 @@ class Database:
             self._pool.terminate()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    async def connection(self) -> AsyncGenerator[Connection]:
         """Borrow a connection, each statement its own transaction. Raises Unavailable when PostgreSQL is away."""
         try:
             async with self._pool.acquire(timeout=5) as connection:
-                yield cast("Connection", connection)
+                yield connection
         except _AWAY as error:
             raise Unavailable(reason=type(error).__name__) from error
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
+    async def transaction(self) -> AsyncGenerator[Connection]:
         """Open a READ COMMITTED transaction; commits at the end, rolls back on any exception.
 
         Never call a provider or a merchant inside: a test reads the syntax tree for that.
         """
-        async with self.connection() as connection, connection.transaction():
-            yield connection
+        try:
+            async with self._pool.acquire(timeout=5) as connection, connection.transaction():
+                yield connection
+        except _AWAY as error:
+            raise Unavailable(reason=type(error).__name__) from error
+
+
+async def dedicated_connection(url: str) -> Any:
+    """Open a connection outside the pool, for a worker that listens on it; json stays text there."""
+    return await asyncpg.connect(  # pyright: ignore[reportUnknownMemberType]
+        url, timeout=5, command_timeout=30, server_settings={"application_name": "afriflow-worker"}
+    )
+
+
+async def one(connection: Connection, query: str, *arguments: object) -> Record:
+    """Read the row that must be there. Raises Fault when it is not."""
+    row = await connection.fetchrow(query, *arguments)
+    if row is None:
+        raise Fault(reason="a row that must exist is missing")
+    return row
 
 
 def json_text(value: object) -> str:

@@ -228,7 +228,8 @@ attempts = Table(
     UniqueConstraint("merchant_id", "transaction_id", "number"),
     UniqueConstraint("merchant_id", "reference"),
     CheckConstraint(
-        "status IN ('planned', 'unknown', 'pending', 'succeeded', 'failed', 'not_sent', 'never_received')", name="status"
+        "status IN ('planned', 'unknown', 'pending', 'succeeded', 'failed', 'not_sent', 'never_received')",
+        name="status",
     ),
     CheckConstraint(f"amount_minor BETWEEN 1 AND {AMOUNT_MINOR_MAX}", name="amount"),
     Index(  # S1: at most one attempt of a payment may hold or bring money
@@ -311,30 +312,36 @@ provider_logs = Table(
     Index("ix_provider_logs_transaction", "merchant_id", "transaction_id", "id"),
 )
 
-webhook_events = Table(  # inbound: as it came, with the verdict on its sender, before anything is read out of it
-    "webhook_events",
-    metadata,
-    _merchant(),  # empty while nobody knows whose it is
-    Column("id", Text, nullable=False),
-    Column("mode", Text),
-    Column("provider", Text, nullable=False),
-    Column("account_id", Text),
-    Column("method", Text, nullable=False),
-    Column("path", Text, nullable=False),
-    _json("headers", nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("verdict", Text, nullable=False),
-    Column("verdict_reason", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("outcome", Text),
-    Column("transaction_id", Text),
-    Column("attempt_id", Text),
-    _time("received_at"),
-    _time("handled_at", nullable=True),
-    PrimaryKeyConstraint("merchant_id", "id"),
-    CheckConstraint("status IN ('received', 'handled', 'ignored', 'unmatched')", name="status"),
-    Index("ix_webhook_events_transaction", "merchant_id", "transaction_id", "id"),
-    Index("ix_webhook_events_waiting", "received_at", postgresql_where=text("status IN ('received', 'unmatched')")),
+webhook_events = (
+    Table(  # inbound: as it came, with the verdict on its sender, before anything is read out of it
+        "webhook_events",
+        metadata,
+        _merchant(),  # empty while nobody knows whose it is
+        Column("id", Text, nullable=False),
+        Column("mode", Text),
+        Column("provider", Text, nullable=False),
+        Column("account_id", Text),
+        Column("method", Text, nullable=False),
+        Column("path", Text, nullable=False),
+        _json("headers", nullable=False),
+        Column("body", LargeBinary, nullable=False),
+        Column("verdict", Text, nullable=False),
+        Column("verdict_reason", Text, nullable=False),
+        Column("status", Text, nullable=False),
+        Column("outcome", Text),
+        Column("transaction_id", Text),
+        Column("attempt_id", Text),
+        _time("received_at"),
+        _time("handled_at", nullable=True),
+        PrimaryKeyConstraint("merchant_id", "id"),
+        CheckConstraint("status IN ('received', 'handled', 'ignored', 'unmatched')", name="status"),
+        Index("ix_webhook_events_transaction", "merchant_id", "transaction_id", "id"),
+        Index(
+            "ix_webhook_events_waiting",
+            "received_at",
+            postgresql_where=text("status IN ('received', 'unmatched')"),
+        ),
+    )
 )
 
 # ── what merchants are told ─────────────────────────────────────────────────────────────────────────────────────

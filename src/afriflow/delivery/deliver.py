@@ -53,7 +53,12 @@ class Deliverer:
     """Delivers one message a call; made once per process."""
 
     def __init__(
-        self, database: Database, vault: Vault, clock: Clock, session: aiohttp.ClientSession, limits: DeliveryLimits
+        self,
+        database: Database,
+        vault: Vault,
+        clock: Clock,
+        session: aiohttp.ClientSession,
+        limits: DeliveryLimits,
     ) -> None:
         self._database = database
         self._vault = vault
@@ -80,12 +85,16 @@ class Deliverer:
                 wait = (blocked_until - self._clock.now()).total_seconds()
                 raise Snooze(max(_BLOCKED_SECONDS, wait))
             if row["url"] is None or row["disabled_at"] is not None:
-                await self._keep(row, _Outcome(None, "", "the endpoint is gone or disabled", 0), "given_up", 0)
+                await self._keep(
+                    row, _Outcome(None, "", "the endpoint is gone or disabled", 0), "given_up", 0
+                )
                 return
             await self._judge(row, await self._post(row))
 
     async def _post(self, row: Record) -> _Outcome:
-        secret = cast("str", self._vault.open(row["sealed_secret"], place(row["merchant_id"], row["endpoint_id"])))
+        secret = cast(
+            "str", self._vault.open(row["sealed_secret"], place(row["merchant_id"], row["endpoint_id"]))
+        )
         now = self._clock.now()
         headers = {
             "content-type": "application/json",
@@ -104,7 +113,9 @@ class Deliverer:
                 content = await response.content.read(self._limits.answer_bytes_max)
                 answer = content.decode("utf-8", "replace")[:_EXCERPT_CHARACTERS].replace("\x00", "�")
                 text = response.headers.get("retry-after", "")
-                retry_after = float(text) if text.isascii() and text.isdigit() and status in {429, 503} else 0.0
+                retry_after = (
+                    float(text) if text.isascii() and text.isdigit() and status in {429, 503} else 0.0
+                )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, ForbiddenTarget) as raised:
             error = f"{type(raised).__name__}: {raised}"[:500]
         duration_ms = int((self._clock.now() - now).total_seconds() * 1000)
@@ -118,13 +129,18 @@ class Deliverer:
         if outcome.status == 410:  # Standard Webhooks: the receiver wants no more
             async with self._database.connection() as connection:
                 await connection.execute(
-                    store.ENDPOINT_DISABLE, row["merchant_id"], row["mode"], row["endpoint_id"], "answered 410 Gone"
+                    store.ENDPOINT_DISABLE,
+                    row["merchant_id"],
+                    row["mode"],
+                    row["endpoint_id"],
+                    "answered 410 Gone",
                 )
         if outcome.status == 410 or row["tries"] >= len(ladder):
             await self._keep(row, outcome, "given_up", 0)
             page("delivery_given_up", endpoint_id=row["endpoint_id"], tries=row["tries"] + 1)
             return
-        pause = max(ladder[row["tries"]] * random.uniform(0.8, 1.2), outcome.retry_after_seconds)
+        tries: int = row["tries"]
+        pause = max(ladder[tries] * random.uniform(0.8, 1.2), outcome.retry_after_seconds)
         await self._keep(row, outcome, "waiting", pause)
         raise Snooze(pause)
 
@@ -151,4 +167,6 @@ class Deliverer:
                 )
                 if following:
                     await wake(connection, delivery_key(following))
-        _log.info("delivery_tried", type=row["type"], status=outcome.status, outcome=status, error=outcome.error)
+        _log.info(
+            "delivery_tried", type=row["type"], status=outcome.status, outcome=status, error=outcome.error
+        )

@@ -7,7 +7,7 @@ from typing import cast
 from afriflow.core.errors import NotFound
 from afriflow.core.ids import Ids
 from afriflow.core.transaction import Mode
-from afriflow.db.engine import Connection, Record
+from afriflow.db.engine import Connection, Record, one
 from afriflow.delivery import store
 from afriflow.delivery.sign import make_secret
 from afriflow.delivery.stage import stage_delivery
@@ -34,9 +34,7 @@ async def add_endpoint(
     endpoint_id, secret = ids.new("wep"), make_secret()
     sealed = vault.seal(secret, place(merchant_id, endpoint_id))
     await connection.execute(store.ENDPOINT_INSERT, merchant_id, endpoint_id, mode, url, sealed)
-    row = await connection.fetchrow(store.ENDPOINT, merchant_id, mode, endpoint_id)
-    assert row is not None
-    return _endpoint(vault, row)
+    return _endpoint(vault, await one(connection, store.ENDPOINT, merchant_id, mode, endpoint_id))
 
 
 async def endpoints_of(connection: Connection, vault: Vault, merchant_id: str, mode: Mode) -> list[Endpoint]:

@@ -32,9 +32,7 @@ def sign(secrets_: Sequence[str], message_id: str, timestamp: int, body: bytes) 
     }
 
 
-def verify(
-    secret: str, headers: Mapping[str, str], body: bytes, *, now: int, tolerance_seconds: int
-) -> bool:
+def verify(secret: str, headers: Mapping[str, str], body: bytes, *, now: int, tolerance_seconds: int) -> bool:
     """Tell whether a message is what we signed; never raises, whatever the headers hold.
 
     headers: names in lower case. now: Unix seconds.

@@ -27,20 +27,20 @@ async def stage(
     mode: Mode,
     transaction_id: str,
     sequence: int,
-    type: str,
+    kind: str,
     data: object,
 ) -> None:
     """Write an event and one delivery with its job for each endpoint of the merchant in this mode.
 
-    sequence: gapless per transaction, from 1. type: "transaction.succeeded", …  data: the object as it is now;
+    sequence: gapless per transaction, from 1. kind: "transaction.succeeded", …  data: the object as it is now;
     the bytes are made here once and sent verbatim however late (H45).
     """
     event_id = ids.new("evt")
     payload = msgspec.json.encode(
-        {"type": type, "timestamp": clock.now(), "data": data, "sequence": sequence}
+        {"type": kind, "timestamp": clock.now(), "data": data, "sequence": sequence}
     )
     await connection.execute(
-        store.EVENT_INSERT, merchant_id, event_id, mode, transaction_id, sequence, type, payload
+        store.EVENT_INSERT, merchant_id, event_id, mode, transaction_id, sequence, kind, payload
     )
     for row in await connection.fetch(store.ENDPOINT_IDS, merchant_id, mode):
         await stage_delivery(

@@ -75,3 +75,14 @@ SELECT id FROM deliveries
 WHERE merchant_id = $1 AND endpoint_id = $2 AND transaction_id = $3 AND sequence > $4 AND status = 'waiting'
 ORDER BY sequence LIMIT 1
 """
+DELIVERIES_LATEST = """
+SELECT d.id, d.event_id, d.transaction_id, d.status, d.tries, d.created_at, d.next_try_at, e.type, w.url,
+       a.status AS last_status, a.answer AS last_answer, a.error AS last_error
+FROM (
+    SELECT * FROM deliveries WHERE merchant_id = $1 AND mode = $2 ORDER BY id DESC LIMIT $3
+) d
+JOIN events e ON e.merchant_id = d.merchant_id AND e.id = d.event_id
+LEFT JOIN webhook_endpoints w ON w.merchant_id = d.merchant_id AND w.id = d.endpoint_id
+LEFT JOIN delivery_attempts a ON a.merchant_id = d.merchant_id AND a.delivery_id = d.id AND a.number = d.tries
+ORDER BY d.id DESC
+"""

@@ -76,7 +76,12 @@ async def _find(house: Assembly, path: Path) -> tuple[DemoMerchant, Caller]:
     email, password = f"demo-{merchant_id[-8:]}@afriflow.test", secrets.token_urlsafe(9)
     async with house.database.transaction() as connection:
         await make_merchant(
-            connection, house.ids, name="Boutique Teranga", country="SN", language="fr", merchant_id=merchant_id
+            connection,
+            house.ids,
+            name="Boutique Teranga",
+            country="SN",
+            language="fr",
+            merchant_id=merchant_id,
         )
         key = await make_key(connection, house.vault, house.ids, merchant_id=merchant_id, mode=Mode.TEST)
         await make_person(connection, house.ids, merchant_id=merchant_id, email=email, password=password)

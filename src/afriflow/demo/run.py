@@ -4,7 +4,7 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -43,12 +43,12 @@ class QuietServer(uvicorn.Server):
     """uvicorn without its signal handlers: one place decides when to stop."""
 
     @contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Generator[None]:
         yield
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[dict[str, Any]]:
+async def running(settings: Settings) -> AsyncGenerator[dict[str, Any]]:
     """Bring everything up, give what `ready.json` holds, and take everything down in order at the end."""
     home = Path(settings.home)
     home.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,11 @@ async def running(settings: Settings) -> AsyncIterator[dict[str, Any]]:
 
 async def start(settings: Settings, say: Any) -> None:
     """Run until Ctrl-C or SIGTERM. say: is given the facts when all is up."""
-    configure(log_format=settings.log_format, sentry_dsn=settings.sentry_dsn, path=Path(settings.home) / "log" / "afriflow.log")
+    configure(
+        log_format=settings.log_format,
+        sentry_dsn=settings.sentry_dsn,
+        path=Path(settings.home) / "log" / "afriflow.log",
+    )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -132,7 +136,9 @@ def _priority(provider: str) -> tuple[int, str]:
 
 def _seat(house: Assembly, ready: Ready, provider: str, handset: Handset, storage: Path) -> Seat:
     callback_url = f"{house.settings.base_url}/api/webhooks/{provider}/{account_id(ready.merchant, provider)}"
-    settings = SeatSettings(simulator_url(house, provider), callback_url, specs()[provider].demo_config, storage)
+    settings = SeatSettings(
+        simulator_url(house, provider), callback_url, specs()[provider].demo_config, storage
+    )
     return open_seat(provider, settings, handset, house.clock)
 
 

@@ -27,14 +27,14 @@ class Shop:
     def handlers(self) -> list[Any]:
         """Give the routes: POST what AfriFlow tells, GET what was heard."""
 
-        @post("/simulators/shop/webhooks", status_code=200, include_in_schema=False, media_type=MediaType.TEXT)
+        @post(
+            "/simulators/shop/webhooks", status_code=200, include_in_schema=False, media_type=MediaType.TEXT
+        )
         async def hear(request: Request[Any, Any, Any]) -> Response[str]:
             body = await request.body()
             headers = {name.lower(): value for name, value in request.headers.items()}
             now = int(self.clock.now().timestamp())
-            genuine = verify(
-                self.secret(), headers, body, now=now, tolerance_seconds=self.tolerance_seconds
-            )
+            genuine = verify(self.secret(), headers, body, now=now, tolerance_seconds=self.tolerance_seconds)
             if not genuine:
                 return Response("not from AfriFlow", status_code=400)
             self.heard.append({"id": headers["webhook-id"], **json.loads(body)})

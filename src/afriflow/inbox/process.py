@@ -92,7 +92,9 @@ class Processor:
                     evidence=Evidence(Source.CALLBACK, report.word, report.provider_reference),
                 )
                 # The mark commits with the effect: never handled without it, never twice.
-                await self._mark(connection, row, attempt, "handled", f"recorded {type(report.word).__name__}")
+                await self._mark(
+                    connection, row, attempt, "handled", f"recorded {type(report.word).__name__}"
+                )
             return f"recorded {type(report.word).__name__}"
         after = await self.check(attempt)
         return f"asked the provider: {after['status']}"

@@ -38,7 +38,8 @@ class Receiver:
 
     async def receive(self, provider: str, account_id: str | None, notification: Notification) -> Verdict:
         """Keep a notification. Raises NotFound for a provider or account that is not ours, Unavailable without a
-        database: then the sender hears 503 and comes again."""
+        database: then the sender hears 503 and comes again.
+        """
         spec = specs().get(provider)
         if spec is None:
             raise NotFound(id=provider)
@@ -62,7 +63,9 @@ class Receiver:
             page("adapter_failed", provider=account.provider, reason=repr(error)[:300])
             return Authenticity(Verdict.HINT, f"could not be judged: {type(error).__name__}")
 
-    async def _owner(self, connection: Connection, provider: str, notification: Notification) -> Record | None:
+    async def _owner(
+        self, connection: Connection, provider: str, notification: Notification
+    ) -> Record | None:
         """Find the attempt a notification speaks of, without believing anything else in it."""
         try:
             references = specs()[provider].identify(notification)
@@ -135,4 +138,6 @@ class Receiver:
                         delay_seconds=delay,
                         priority=_PRIORITY,
                     )
-            _log.info("notification_kept", provider=provider, verdict=judged.verdict.value, reason=judged.reason)
+            _log.info(
+                "notification_kept", provider=provider, verdict=judged.verdict.value, reason=judged.reason
+            )

@@ -6,7 +6,7 @@ from afriflow.jobs.queue import SCHEMA
 _HELD = f"""
 SELECT id, entrypoint AS task, payload, attempts, created, updated FROM {SCHEMA}.pgqueuer
 WHERE status = 'failed' ORDER BY id DESC LIMIT $1
-"""  # noqa: S608
+"""
 # A new row and not the old one woken: the count of a job's crashes goes by its id.
 _RELEASE = f"""
 WITH gone AS (
@@ -15,8 +15,8 @@ WITH gone AS (
 )
 INSERT INTO {SCHEMA}.pgqueuer (priority, entrypoint, payload, dedupe_key, status)
 SELECT priority, entrypoint, payload, dedupe_key, 'queued' FROM gone ON CONFLICT DO NOTHING
-"""  # noqa: S608
-_PRUNE = f"DELETE FROM {SCHEMA}.pgqueuer_log WHERE created < now() - make_interval(days => $1)"  # noqa: S608
+"""
+_PRUNE = f"DELETE FROM {SCHEMA}.pgqueuer_log WHERE created < now() - make_interval(days => $1)"
 
 
 async def held_jobs(connection: Connection, limit: int) -> list[Record]:

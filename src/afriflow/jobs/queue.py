@@ -20,9 +20,7 @@ Payload = Mapping[str, Any]
 Handler = Callable[[Payload], Awaitable[None]]
 
 _ENQUEUE = QueryQueueBuilder(settings=QUEUE_SETTINGS).build_enqueue_query("skip")
-_WAKE = (
-    f"UPDATE {SCHEMA}.pgqueuer SET execute_after = now(), updated = now() WHERE dedupe_key = $1 AND status = 'queued'"  # noqa: S608
-)
+_WAKE = f"UPDATE {SCHEMA}.pgqueuer SET execute_after = now(), updated = now() WHERE dedupe_key = $1 AND status = 'queued'"
 
 
 class Hold(Exception):

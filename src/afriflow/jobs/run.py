@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
-import asyncpg
 import msgspec
 from pgqueuer import PgQueuer
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
@@ -22,12 +21,13 @@ from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Context, Job
 from pgqueuer.domain.models import Schedule as ScheduleRow
 
+from afriflow.db.engine import dedicated_connection
 from afriflow.jobs.queue import QUEUE_SETTINGS, SCHEMA, Hold, Payload, Schedule, Snooze, Task
 from afriflow.observe.log import logger, page
 
 _log = logger("jobs")
 # A crash leaves the job picked and its `attempts` untouched; the engine's log alone knows how often it was picked.
-_PICKS = f"SELECT count(*) FROM {SCHEMA}.pgqueuer_log WHERE job_id = $1 AND status = 'picked'"  # noqa: S608
+_PICKS = f"SELECT count(*) FROM {SCHEMA}.pgqueuer_log WHERE job_id = $1 AND status = 'picked'"
 # After a lost connection PostgreSQL is usually back within a second.
 _RESTART_SECONDS = 1.0
 
@@ -78,9 +78,7 @@ class Worker:
             return
 
     async def _run_once(self) -> None:
-        connection = await asyncpg.connect(
-            self._database_url, timeout=5, command_timeout=30, server_settings={"application_name": "afriflow-worker"}
-        )
+        connection = await dedicated_connection(self._database_url)
         try:
             engine = self._assemble(AsyncpgDriver(connection))
             self._engine = engine

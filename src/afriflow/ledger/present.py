@@ -104,7 +104,8 @@ def show_amount(money: Money, language: str) -> str:
     text = format_currency(
         money.decimal, money.currency, format=pattern, locale=language, currency_digits=bool(places)
     )
-    return text.replace("\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}")
+    # Plain spaces: programs compare and print it; pages keep it on one line by style.
+    return text.replace("\N{NARROW NO-BREAK SPACE}", " ").replace("\N{NO-BREAK SPACE}", " ")
 
 
 def show_transaction(
@@ -115,7 +116,11 @@ def show_transaction(
 
 
 def show_story(
-    row: Record, attempts: Sequence[Record], events: Sequence[Record], base_url: str, language: str | None = None
+    row: Record,
+    attempts: Sequence[Record],
+    events: Sequence[Record],
+    base_url: str,
+    language: str | None = None,
 ) -> TransactionWithStory:
     """Build the outside view with all events."""
     shown = tuple(
@@ -151,7 +156,8 @@ def _fields(row: Record, attempts: Sequence[Record], base_url: str, language: st
         "reference": row["reference"],
         "description": row["description"],
         "customer": {
-            name: mask(value) if name == "phone" and value else value for name, value in row["customer"].items()
+            name: mask(value) if name == "phone" and value else value
+            for name, value in row["customer"].items()
         },
         "payment_method": method,
         "provider": shown[-1].provider if shown else None,
@@ -198,7 +204,11 @@ def _action(row: Record, display: str, language: str) -> ShownAction | None:
     if stored is None:
         return None
     operator = operators().get(row["method_operator"] or "")
-    key = "action.enter_otp_dial" if stored["type"] == "enter_otp" and stored.get("code") else f"action.{stored['type']}"
+    key = (
+        "action.enter_otp_dial"
+        if stored["type"] == "enter_otp" and stored.get("code")
+        else f"action.{stored['type']}"
+    )
     wallet = operator.wallet if operator else ""
     expires_at = stored.get("expires_at")
     return ShownAction(

@@ -27,7 +27,7 @@ from afriflow.core.transaction import (
     apply_evidence,
     end_session,
 )
-from afriflow.db.engine import Connection, Record
+from afriflow.db.engine import Connection, Record, one
 from afriflow.delivery.stage import stage
 from afriflow.ledger import store
 from afriflow.ledger.present import (
@@ -76,7 +76,9 @@ class Recorder:
                 transaction_state(row),
                 _attempt_state(attempt),
                 evidence,
-                other_attempt_live=any(item["status"] in LIVE for item in attempts if item["id"] != attempt_id),
+                other_attempt_live=any(
+                    item["status"] in LIVE for item in attempts if item["id"] != attempt_id
+                ),
                 another_follows=another_follows,
             )
             brings_reference = evidence.provider_reference and attempt["provider_reference"] is None
@@ -89,7 +91,9 @@ class Recorder:
                 page("payment_needs_attention", why=step.alert, provider=attempt["provider"])
             return step
 
-    async def end(self, connection: Connection, *, merchant_id: str, transaction_id: str, cancelled: bool) -> bool:
+    async def end(
+        self, connection: Connection, *, merchant_id: str, transaction_id: str, cancelled: bool
+    ) -> bool:
         """End the time to pay; False when the transaction was final already. Open attempts live on."""
         row = await self.lock(connection, merchant_id, transaction_id)
         step = end_session(transaction_state(row), cancelled=cancelled)
@@ -99,7 +103,12 @@ class Recorder:
         return True
 
     async def tell(
-        self, connection: Connection, row: Record, *, told: Sequence[str], story: Sequence[tuple[str | None, str, str, dict[str, Any]]]
+        self,
+        connection: Connection,
+        row: Record,
+        *,
+        told: Sequence[str],
+        story: Sequence[tuple[str | None, str, str, dict[str, Any]]],
     ) -> None:
         """Write story entries and merchant events for what the caller has just written itself (creation, a choice).
 
@@ -170,7 +179,15 @@ class Recorder:
         for offset, (attempt_id, kind, source, facts) in enumerate(story, start=1):
             position = row["story_length"] + offset
             await connection.execute(
-                store.STORY_APPEND, merchant_id, transaction_id, position, mode, attempt_id, kind, source, facts
+                store.STORY_APPEND,
+                merchant_id,
+                transaction_id,
+                position,
+                mode,
+                attempt_id,
+                kind,
+                source,
+                facts,
             )
         after = step.transaction if step else transaction_state(row)
         await connection.execute(
@@ -187,7 +204,7 @@ class Recorder:
         )
         if told:
             shown = await self._show(connection, merchant_id, mode, transaction_id)
-            for offset, type_ in enumerate(told, start=1):
+            for offset, name in enumerate(told, start=1):
                 await stage(
                     connection,
                     ids=self.ids,
@@ -196,14 +213,15 @@ class Recorder:
                     mode=mode,
                     transaction_id=transaction_id,
                     sequence=row["sequence"] + offset,
-                    type=f"transaction.{type_}",
+                    kind=f"transaction.{name}",
                     data=shown,
                 )
             _log.info("transaction_changed", status=after.status.value, told=list(told))
 
-    async def _show(self, connection: Connection, merchant_id: str, mode: Mode, transaction_id: str) -> object:
-        row = await connection.fetchrow(store.TRANSACTION, merchant_id, mode, transaction_id)
-        assert row is not None
+    async def _show(
+        self, connection: Connection, merchant_id: str, mode: Mode, transaction_id: str
+    ) -> object:
+        row = await one(connection, store.TRANSACTION, merchant_id, mode, transaction_id)
         attempts = await connection.fetch(store.ATTEMPTS, merchant_id, transaction_id)
         return show_transaction(row, attempts, self.base_url)
 

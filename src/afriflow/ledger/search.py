@@ -49,6 +49,14 @@ async def read_transaction(connection: Connection, caller: Caller, transaction_i
     return row
 
 
+async def read_by_token(connection: Connection, token: str) -> Record:
+    """Give the transaction that a payer's link leads to. Raises NotFound."""
+    row = await connection.fetchrow(store.TRANSACTION_BY_TOKEN, token)
+    if row is None:
+        raise NotFound(id="")
+    return row
+
+
 async def search(
     connection: Connection, caller: Caller, wanted: Filter, *, limit: int, cursor: str | None
 ) -> Found:
@@ -102,7 +110,9 @@ def make_cursor(last_id: str) -> str:
 def read_cursor(cursor: str) -> str:
     """Read a cursor. Raises InvalidRequest when it is none of ours."""
     try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode(
+            "ascii"
+        )
     except (binascii.Error, ValueError) as error:
         raise InvalidRequest([FieldError("?cursor", "invalid_value", {"reason": "not a cursor"})]) from error
     if not text.replace("_", "").isalnum() or len(text) > 64:

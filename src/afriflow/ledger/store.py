@@ -11,17 +11,17 @@ _JOIN = """
 FROM transactions t
 LEFT JOIN payment_methods m ON m.merchant_id = t.merchant_id AND m.id = t.payment_method_id
 """
-TRANSACTION = f"SELECT {_TRANSACTION_COLUMNS} {_JOIN} WHERE t.merchant_id = $1 AND t.mode = $2 AND t.id = $3"  # noqa: S608
+TRANSACTION = f"SELECT {_TRANSACTION_COLUMNS} {_JOIN} WHERE t.merchant_id = $1 AND t.mode = $2 AND t.id = $3"
 TRANSACTION_LOCK = f"""
 SELECT {_TRANSACTION_COLUMNS} {_JOIN} WHERE t.merchant_id = $1 AND t.id = $2 FOR UPDATE OF t
-"""  # noqa: S608
-TRANSACTIONS = f"SELECT {_TRANSACTION_COLUMNS} {_JOIN}"  # noqa: S608
+"""
+TRANSACTIONS = f"SELECT {_TRANSACTION_COLUMNS} {_JOIN}"
 TRANSACTION_BY_TOKEN = f"""
 SELECT {_TRANSACTION_COLUMNS} FROM checkout_sessions s
 JOIN transactions t ON t.merchant_id = s.merchant_id AND t.id = s.transaction_id
 LEFT JOIN payment_methods m ON m.merchant_id = t.merchant_id AND m.id = t.payment_method_id
 WHERE s.token = $1
-"""  # noqa: S608
+"""
 TRANSACTION_BY_REFERENCE = """
 SELECT id, status FROM transactions WHERE merchant_id = $1 AND mode = $2 AND reference = $3
 """
@@ -67,11 +67,11 @@ created_at, last_sent_at, in_flight_until, updated_at, finished_at
 """
 ATTEMPTS = f"""
 SELECT {_ATTEMPT_COLUMNS} FROM attempts WHERE merchant_id = $1 AND transaction_id = $2 ORDER BY number
-"""  # noqa: S608
+"""
 ATTEMPTS_OF_MANY = f"""
 SELECT {_ATTEMPT_COLUMNS} FROM attempts WHERE merchant_id = $1 AND transaction_id = ANY($2::text[]) ORDER BY number
-"""  # noqa: S608
-ATTEMPT = f"SELECT {_ATTEMPT_COLUMNS} FROM attempts WHERE merchant_id = $1 AND id = $2"  # noqa: S608
+"""
+ATTEMPT = f"SELECT {_ATTEMPT_COLUMNS} FROM attempts WHERE merchant_id = $1 AND id = $2"
 ATTEMPT_INSERT = """
 INSERT INTO attempts (
     merchant_id, id, mode, transaction_id, number, provider, account_id, reference, status, amount_minor, currency,
@@ -89,7 +89,9 @@ UPDATE attempts SET provider_reference = $3, updated_at = now()
 WHERE merchant_id = $1 AND id = $2 AND provider_reference IS NULL AND sends = $4
   AND status IN ('planned', 'unknown', 'pending')
 """
-ATTEMPT_LANDED = "UPDATE attempts SET in_flight_until = NULL WHERE merchant_id = $1 AND id = $2 AND sends = $3"
+ATTEMPT_LANDED = (
+    "UPDATE attempts SET in_flight_until = NULL WHERE merchant_id = $1 AND id = $2 AND sends = $3"
+)
 ATTEMPT_RESEND = """
 UPDATE attempts SET sends = sends + 1, last_sent_at = now(), in_flight_until = now() + make_interval(secs => $4)
 WHERE merchant_id = $1 AND id = $2 AND sends = $3 AND status = 'unknown'

@@ -117,7 +117,13 @@ class Accounts:
 
 
 async def make_merchant(
-    connection: Connection, ids: Ids, *, name: str, country: str, language: str, merchant_id: str | None = None
+    connection: Connection,
+    ids: Ids,
+    *,
+    name: str,
+    country: str,
+    language: str,
+    merchant_id: str | None = None,
 ) -> str:
     """Register a merchant and give its id."""
     merchant_id = merchant_id or ids.new("mer")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
-from afriflow.core.errors import Unauthenticated
+from afriflow.core.errors import NotFound, Unauthenticated
 from afriflow.core.ids import Ids
 from afriflow.core.transaction import Mode
 from afriflow.db.engine import Connection
@@ -46,7 +46,17 @@ async def caller_of_key(connection: Connection, vault: Vault, authorization: str
     row = await connection.fetchrow(store.KEY_OWNER, vault.hash(key))
     if row is None or not key.startswith(f"sk_{row['mode']}_"):
         raise Unauthenticated
-    return Caller(row["merchant_id"], row["name"], Mode(row["mode"]), row["country"], row["language"], row["id"])
+    return Caller(
+        row["merchant_id"], row["name"], Mode(row["mode"]), row["country"], row["language"], row["id"]
+    )
+
+
+async def caller_of_merchant(connection: Connection, merchant_id: str, mode: Mode, who: str) -> Caller:
+    """Act for a merchant where neither key nor person is asked for: a payer on the hosted page. Raises NotFound."""
+    row = await connection.fetchrow(store.MERCHANT, merchant_id)
+    if row is None:
+        raise NotFound(id=merchant_id)
+    return Caller(merchant_id, row["name"], mode, row["country"], row["language"], who)
 
 
 async def make_person(
@@ -71,7 +81,12 @@ async def sign_in(
         raise Unauthenticated
     token = secrets.token_urlsafe(32)
     await connection.execute(
-        store.SESSION_INSERT, vault.hash(token), row["merchant_id"], row["id"], row["email"], float(session_seconds)
+        store.SESSION_INSERT,
+        vault.hash(token),
+        row["merchant_id"],
+        row["id"],
+        row["email"],
+        float(session_seconds),
     )
     return token
 

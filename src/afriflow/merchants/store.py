@@ -42,8 +42,8 @@ SET base_url = excluded.base_url, config = excluded.config, sealed = excluded.se
 """
 ACCOUNTS = f"""
 SELECT {ACCOUNT_COLUMNS} FROM provider_accounts WHERE merchant_id = $1 AND mode = $2 ORDER BY priority, id
-"""  # noqa: S608
-ACCOUNT = f"SELECT {ACCOUNT_COLUMNS} FROM provider_accounts WHERE merchant_id = $1 AND id = $2"  # noqa: S608
+"""
+ACCOUNT = f"SELECT {ACCOUNT_COLUMNS} FROM provider_accounts WHERE merchant_id = $1 AND id = $2"
 ACCOUNT_OWNER = "SELECT merchant_id FROM provider_accounts WHERE id = $1 AND provider = $2"
 ACCOUNT_PAUSE = """
 UPDATE provider_accounts SET paused_at = now(), paused_by = $4, paused_why = $5

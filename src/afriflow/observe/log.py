@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Generator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,9 @@ def configure(*, log_format: str, sentry_dsn: str = "", path: Path | None = None
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[_drop_record, _scrub, renderer])
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processors=[_drop_record, _scrub, renderer]
+        )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     if sentry_dsn:
@@ -57,7 +59,7 @@ def logger(name: str) -> Any:
 
 
 @contextmanager
-def bound(**ids: str) -> Iterator[None]:
+def bound(**ids: str) -> Generator[None]:
     """Bind ids (transaction_id, attempt_id, request_id, …) to every line logged inside."""
     with structlog.contextvars.bound_contextvars(**ids):
         yield
@@ -82,5 +84,7 @@ def _scrub(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
     """Take keys and phone numbers out of whatever text came along, exceptions included."""
     for name, value in event.items():
         if isinstance(value, str):
-            event[name] = _NUMBER.sub(lambda match: match[0][:6] + "•••" + match[0][-2:], _KEY.sub(r"\1_•••", value))
+            event[name] = _NUMBER.sub(
+                lambda match: match[0][:6] + "•••" + match[0][-2:], _KEY.sub(r"\1_•••", value)
+            )
     return event

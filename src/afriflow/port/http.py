@@ -30,6 +30,9 @@ _SECRET_FIELD = re.compile(
     re.IGNORECASE,
 )
 _LONG_NUMBER = re.compile(r"(?<![\w.-])\+?\d{9,15}(?![\w.-])")
+# National numbers of Togo, Burkina Faso and Mali have eight digits, as amounts and dates do: the name tells them apart.
+_PHONE_FIELD = re.compile(r"phone|msisdn", re.IGNORECASE)
+_SHORT_NUMBER = re.compile(r"\d{6,8}")
 
 
 class NothingSent(Exception):
@@ -105,9 +108,11 @@ class ProviderHttp:
         Raises NothingSent when no connection could be made, NoAnswer when one broke or was too slow.
         """
         started_at = self._clock.now()
-        reply, error = None, None
+        reply: Reply | None = None
+        error: str | None = None
         try:
             reply = await self._exchange(method, url, headers or {}, body, timeout_seconds)
+            return reply
         except (NothingSent, NoAnswer) as raised:
             error = f"{type(raised).__name__}: {raised}"
             raise
@@ -127,7 +132,6 @@ class ProviderHttp:
                     duration_ms=int(duration.total_seconds() * 1000),
                 )
             )
-        return reply
 
     async def _exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float | None
@@ -144,7 +148,11 @@ class ProviderHttp:
                     raise NoAnswer("the answer is larger than we read")
                 names = {name.lower(): value for name, value in response.headers.items()}
                 return Reply(response.status, names, content)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ssl.SSLCertVerificationError) as error:
+        except (
+            aiohttp.ClientConnectorError,
+            aiohttp.ConnectionTimeoutError,
+            ssl.SSLCertVerificationError,
+        ) as error:
             raise NothingSent(type(error).__name__) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NoAnswer(type(error).__name__) from error
@@ -181,10 +189,18 @@ def redact_body(body: bytes) -> str:
 def _redact(value: object) -> object:
     if isinstance(value, dict):
         fields = cast("dict[str, object]", value)
-        return {name: "•••" if _SECRET_FIELD.search(name) else _redact(item) for name, item in fields.items()}
+        return {name: _redact_field(name, item) for name, item in fields.items()}
     if isinstance(value, list):
         return [_redact(item) for item in cast("list[object]", value)]
     return value
+
+
+def _redact_field(name: str, value: object) -> object:
+    if _SECRET_FIELD.search(name):
+        return "•••"
+    if _PHONE_FIELD.search(name) and _SHORT_NUMBER.fullmatch(str(value)):
+        return "•••"
+    return _redact(value)
 
 
 def _mask_number(match: re.Match[str]) -> str:

@@ -4,7 +4,7 @@ An adapter is two translations, ours to theirs and theirs to ours. It keeps no s
 decides what becomes of a payment: it returns words (`core.evidence`), and the ledger decides.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from afriflow.core.clock import Clock
 from afriflow.core.evidence import Word
-from afriflow.core.method import MethodType, PaymentMethod
+from afriflow.core.method import MethodType, NextAction, PaymentMethod
 from afriflow.core.money import Money
 from afriflow.core.transaction import Mode
 from afriflow.port.http import ProviderHttp
@@ -85,8 +85,14 @@ class Answer:
     provider_reference: str | None = None
 
 
-# Awaited between two steps of one initiate: commits the provider's own id before money can move under it.
-Keep = Callable[[str], Awaitable[None]]
+class Keep(Protocol):
+    """Awaited between two steps of one initiate: commits the provider's own id before money can move under it.
+
+    next_action: what the payer can do from now on, where that is known, so that a crash here loses no page address.
+    Raises when another process has taken this send over; the adapter lets that pass.
+    """
+
+    async def __call__(self, provider_reference: str, next_action: NextAction | None = None) -> None: ...
 
 
 class Verdict(StrEnum):

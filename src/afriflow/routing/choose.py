@@ -96,7 +96,13 @@ def choose(
         able.append((_order(wish, contract, route, rule), Candidate(contract, route)))
     able.sort(key=lambda item: item[0])
     ranked = [
-        Verdict(item.contract.account.provider, item.contract.account.id, "ranked" if rank > 1 else "chosen", {}, rank)
+        Verdict(
+            item.contract.account.provider,
+            item.contract.account.id,
+            "ranked" if rank > 1 else "chosen",
+            {},
+            rank,
+        )
         for rank, (_, item) in enumerate(able, start=1)
     ]
     return Decision(tuple(candidate for _, candidate in able), (*ranked, *left_out))
@@ -158,7 +164,9 @@ def _barrier(
 
 def _order(wish: Wish, contract: Contract, route: Route, rule: Rule) -> tuple[int, ...]:
     names = (contract.account.id, contract.account.provider)
-    preferred = min((rule.prefer.index(name) for name in names if name in rule.prefer), default=len(rule.prefer))
+    preferred = min(
+        (rule.prefer.index(name) for name in names if name in rule.prefer), default=len(rule.prefer)
+    )
     # A payer who brought a code went through the operator's menu for it: use it where it counts.
     code_fits = (route.authorization is Authorization.OTP_FIRST) == wish.has_otp
     return (0 if code_fits or not wish.has_otp else 1, preferred, contract.priority)

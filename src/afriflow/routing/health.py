@@ -49,7 +49,9 @@ class Health:
     def __init__(self, redis: "Redis", limits: BreakerLimits) -> None:
         self._redis = redis
         self._limits = limits
-        self._script = redis.register_script(files("afriflow.routing").joinpath("breaker.lua").read_text("utf-8"))
+        self._script = redis.register_script(
+            files("afriflow.routing").joinpath("breaker.lua").read_text("utf-8")
+        )
         self._open_until: dict[str, float] = {}  # by monotonic clock, for when Redis is away
         self._redis_rests_until = 0.0
 

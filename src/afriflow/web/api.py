@@ -1,7 +1,7 @@
 """The API for merchants' servers, first half: checkout and transactions."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from litestar import Controller, MediaType, Response, get, post
@@ -15,16 +15,24 @@ from afriflow.core.money import AMOUNT_MINOR_MAX, EXPONENTS, Money
 from afriflow.core.msisdn import read_msisdn, read_sandbox_msisdn
 from afriflow.core.operator import countries, predict_operator
 from afriflow.core.transaction import Mode, TransactionStatus
-from afriflow.ledger.present import Transaction, TransactionWithStory, show_amount, show_story, show_transaction
+from afriflow.ledger.present import (
+    Transaction,
+    TransactionWithStory,
+    show_amount,
+    show_story,
+    show_transaction,
+)
 from afriflow.ledger.search import Filter, attempts_of, read_transaction, search, story_of
 from afriflow.merchants.keys import Caller
 from afriflow.web.auth import require_key
-from afriflow.web.strict import StrictRequest
 
 Limit = Annotated[int, Parameter(query="limit", ge=1, description="rows of the answer")]
-Cursor = Annotated[str | None, Parameter(query="cursor", max_length=200, description="`next_cursor` of a page")]
+Cursor = Annotated[
+    str | None, Parameter(query="cursor", max_length=200, description="`next_cursor` of a page")
+]
 IdempotencyKey = Annotated[
-    str | None, Parameter(header="Idempotency-Key", description="new for each payment, the same for each retry")
+    str | None,
+    Parameter(header="Idempotency-Key", description="new for each payment, the same for each retry"),
 ]
 
 
@@ -61,12 +69,16 @@ class CheckoutController(Controller):
     """Creates payments."""
 
     path = "/api"
-    guards = [require_key]  # noqa: RUF012 — Litestar's way
-    tags = ["Checkout"]  # noqa: RUF012
+    guards = [require_key]
+    tags = ["Checkout"]
 
     @post("/checkout", status_code=201, summary="Create a transaction", responses=None)
     async def checkout(
-        self, request: StrictRequest, house: Assembly, caller: Caller, data: CheckoutRequest, key: IdempotencyKey = None
+        self,
+        house: Assembly,
+        caller: Caller,
+        data: CheckoutRequest,
+        key: IdempotencyKey = None,
     ) -> Transaction:
         """Create a transaction; with a `payment_method` it is routed and started at once."""
         key = read_key(key)
@@ -93,8 +105,8 @@ class TransactionController(Controller):
     """Reads payments and moves them on."""
 
     path = "/api/transactions"
-    guards = [require_key]  # noqa: RUF012
-    tags = ["Transactions"]  # noqa: RUF012
+    guards = [require_key]
+    tags = ["Transactions"]
 
     @get("/", summary="List transactions")
     async def list_(
@@ -139,7 +151,11 @@ class TransactionController(Controller):
 
     @post("/{transaction_id:str}/confirm", status_code=200, summary="Give what the payer was asked for")
     async def confirm(
-        self, request: StrictRequest, house: Assembly, caller: Caller, transaction_id: str, data: ConfirmRequest
+        self,
+        house: Assembly,
+        caller: Caller,
+        transaction_id: str,
+        data: ConfirmRequest,
     ) -> TransactionWithStory:
         """Give the one-time code, or the payment method when none was chosen yet."""
         _no_nul(transaction_id)

@@ -22,10 +22,11 @@ from afriflow.routing.choose import Wish
 from afriflow.routing.route import put_rules, rules_of
 from afriflow.routing.rules import Rules
 from afriflow.web.auth import require_key
-from afriflow.web.strict import StrictRequest
 
 Limit = Annotated[int, Parameter(query="limit", ge=1, description="rows of the answer")]
-Cursor = Annotated[str | None, Parameter(query="cursor", max_length=200, description="`next_cursor` of a page")]
+Cursor = Annotated[
+    str | None, Parameter(query="cursor", max_length=200, description="`next_cursor` of a page")
+]
 
 
 class EndpointRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,20 +106,23 @@ class EndpointController(Controller):
     """Where merchants want to be told."""
 
     path = "/api/webhook-endpoints"
-    guards = [require_key]  # noqa: RUF012
-    tags = ["Webhooks"]  # noqa: RUF012
+    guards = [require_key]
+    tags = ["Webhooks"]
 
     @post("/", status_code=201, summary="Register an endpoint")
-    async def add(
-        self, request: StrictRequest, house: Assembly, caller: Caller, data: EndpointRequest
-    ) -> ShownEndpoint:
+    async def add(self, house: Assembly, caller: Caller, data: EndpointRequest) -> ShownEndpoint:
         """Register an address; its secret is in this answer and in no other."""
         fault = check_url(data.url, caller.mode, "/url")
         if fault is not None:
             raise InvalidRequest([fault])
         async with house.database.transaction() as connection:
             made = await endpoints.add_endpoint(
-                connection, house.vault, house.ids, merchant_id=caller.merchant_id, mode=caller.mode, url=data.url
+                connection,
+                house.vault,
+                house.ids,
+                merchant_id=caller.merchant_id,
+                mode=caller.mode,
+                url=data.url,
             )
         return show_endpoint(made, secret=made.secret)
 
@@ -142,8 +146,8 @@ class MessageController(Controller):
     """What merchants were told."""
 
     path = "/api/events"
-    guards = [require_key]  # noqa: RUF012
-    tags = ["Webhooks"]  # noqa: RUF012
+    guards = [require_key]
+    tags = ["Webhooks"]
 
     @get("/", summary="List events")
     async def list_(
@@ -171,7 +175,11 @@ class MessageController(Controller):
         """Send the same bytes again to every endpoint there is now."""
         async with house.database.transaction() as connection:
             made = await endpoints.resend(
-                connection, house.ids, merchant_id=caller.merchant_id, mode=caller.mode, event_id=_id(event_id)
+                connection,
+                house.ids,
+                merchant_id=caller.merchant_id,
+                mode=caller.mode,
+                event_id=_id(event_id),
             )
         return Resent(made)
 
@@ -180,8 +188,8 @@ class ProviderController(Controller):
     """The merchant's contracts with providers."""
 
     path = "/api/providers"
-    guards = [require_key]  # noqa: RUF012
-    tags = ["Providers"]  # noqa: RUF012
+    guards = [require_key]
+    tags = ["Providers"]
 
     @get("/", summary="List provider accounts")
     async def list_(self, house: Assembly, caller: Caller) -> AccountList:
@@ -190,7 +198,7 @@ class ProviderController(Controller):
 
     @post("/{account_id:str}/pause", status_code=200, summary="Take an account out of routing")
     async def pause(
-        self, request: StrictRequest, house: Assembly, caller: Caller, account_id: str, data: PauseRequest
+        self, house: Assembly, caller: Caller, account_id: str, data: PauseRequest
     ) -> AccountList:
         """Take an account out of routing; what it already carries is followed as before."""
         async with house.database.transaction() as connection:
@@ -218,8 +226,8 @@ class RoutingController(Controller):
     """Rules as data, and what they would do."""
 
     path = "/api/routing"
-    guards = [require_key]  # noqa: RUF012
-    tags = ["Routing"]  # noqa: RUF012
+    guards = [require_key]
+    tags = ["Routing"]
 
     @get("/rules", summary="Read the routing rules")
     async def rules(self, house: Assembly, caller: Caller) -> Rules:
@@ -228,16 +236,14 @@ class RoutingController(Controller):
             return await rules_of(connection, caller)
 
     @put("/rules", summary="Replace the routing rules")
-    async def put_rules(self, request: StrictRequest, house: Assembly, caller: Caller, data: Rules) -> Rules:
+    async def put_rules(self, house: Assembly, caller: Caller, data: Rules) -> Rules:
         """Replace all rules of the key's mode."""
         async with house.database.transaction() as connection:
             await put_rules(connection, caller, data)
         return data
 
     @post("/preview", status_code=200, summary="What would happen to this payment, and why")
-    async def preview(
-        self, request: StrictRequest, house: Assembly, caller: Caller, data: CheckoutRequest
-    ) -> dict[str, Any]:
+    async def preview(self, house: Assembly, caller: Caller, data: CheckoutRequest) -> dict[str, Any]:
         """Route a checkout without creating anything."""
         checkout = read_checkout(data, caller.mode, caller.language, house.checkout_limits)
         if checkout.method is None:

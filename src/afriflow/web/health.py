@@ -24,7 +24,7 @@ async def ready(house: Assembly) -> Response[dict[str, Any]]:
     except AfriFlowError:
         database = "away"
     try:
-        await house.redis.ping()
+        await house.redis.ping()  # pyright: ignore[reportUnknownMemberType]
     except Exception:  # noqa: BLE001 — whatever it is, Redis did not answer
         redis = "away"
     status = "ready" if database == "ok" else "not_ready"

@@ -27,14 +27,19 @@ class StrictRequest(Request[Any, Any, Any]):
         if content_type != "application/json":
             raise UnsupportedMediaType
         field = self.route_handler.parsed_data_field
-        return read_body(await self.body(), field.annotation if field else Any, depth_max=self.app.state.depth_max)
+        return read_body(
+            await self.body(), field.annotation if field else Any, depth_max=self.app.state.depth_max
+        )
 
 
 def read_body(body: bytes, kind: type[T], *, depth_max: int) -> T:
     """Read a body into a type. Raises MalformedBody (not JSON as we want it), InvalidRequest (not what is asked for)."""
     try:
         raw = json.loads(
-            body.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_int=_bounded_int
+            body.decode("utf-8"),
+            object_pairs_hook=_no_duplicates,
+            parse_constant=_no_constant,
+            parse_int=_bounded_int,
         )
         json.dumps(raw, ensure_ascii=False).encode("utf-8")  # a lone surrogate has no UTF-8
     except UnicodeError as error:
