@@ -86,6 +86,30 @@ def started(home: Path, **extra: str) -> Iterator[dict[str, Any]]:
         assert code == 0, log.read_text()[-4000:]
 
 
+@pytest.fixture(scope="session", name="spawn")
+def give_spawn() -> Any:
+    return spawn
+
+
+@pytest.fixture(scope="session", name="environment")
+def give_environment() -> Any:
+    return lambda home, **extra: environment(home, **{**QUICK, **extra})
+
+
+@pytest.fixture(scope="session", name="started")
+def give_started() -> Any:
+    return started
+
+
+@pytest.fixture(scope="session", name="people")
+def give_people() -> Any:
+    """Makes a merchant and a payer for an installation of a test's own."""
+    return lambda session, url, api_key, phone_url: (
+        Merchant(session, url, api_key),
+        Payer(session, phone_url),
+    )
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """The real thing, shared by all tests of a run that leave it as they found it."""
@@ -100,6 +124,7 @@ class Merchant:
     session: aiohttp.ClientSession
     url: str
     api_key: str
+    shop_url: str = ""
 
     async def call(
         self, method: str, path: str, body: Any = None, *, headers: dict[str, str] | None = None, **how: Any
@@ -109,7 +134,7 @@ class Merchant:
             how["json"] = body
         async with self.session.request(method, self.url + path, headers=sent, **how) as response:
             text = await response.text()
-            self.last_headers = dict(response.headers)
+            self.last_headers = response.headers
             return response.status, json.loads(text) if text.startswith(("{", "[")) else text
 
     async def checkout(self, *, key: str | None = None, **fields: Any) -> tuple[int, Any]:
@@ -146,7 +171,8 @@ class Merchant:
 
     async def heard(self, transaction_id: str) -> list[Any]:
         """What the shop was told of a transaction, in the order in which it heard."""
-        _, found = await self.call("GET", "/simulators/shop/webhooks")
+        async with self.session.get((self.shop_url or self.url) + "/simulators/shop/webhooks") as response:
+            found = await response.json()
         return [item for item in found["data"] if item["data"]["id"] == transaction_id]
 
     async def hears(self, transaction_id: str, *types: str) -> list[Any]:
@@ -161,6 +187,19 @@ class Merchant:
         heard = await self.heard(transaction_id)
         assert [item["type"] for item in heard] == wanted
         assert [item["sequence"] for item in heard] == list(range(1, len(wanted) + 1))
+        return heard
+
+    async def heard_in_order(self, transaction_id: str, *types: str) -> list[Any]:
+        """Wait until the shop has heard all these; copies may come after a kill, gaps and disorder may not."""
+        wanted = [f"transaction.{type_}" for type_ in types]
+        heard = await eventually(
+            lambda: self.heard(transaction_id),
+            lambda heard: {item["type"] for item in heard} >= set(wanted),
+            f"the shop to hear {wanted}",
+        )
+        assert list(dict.fromkeys(item["sequence"] for item in heard)) == list(range(1, len(wanted) + 1))
+        assert list(dict.fromkeys(item["type"] for item in heard)) == wanted
+        assert len({item["id"] for item in heard}) == len(wanted)
         return heard
 
 

@@ -24,6 +24,7 @@ from afriflow.web.errors import on_http, on_ours, on_unforeseen
 from afriflow.web.health import live, ready
 from afriflow.web.pages import PAGES
 from afriflow.web.strict import StrictRequest
+from afriflow.web.throttle import Throttle
 from afriflow.web.webhooks import receive
 
 
@@ -60,6 +61,11 @@ def build_app(house: Assembly, *, others: Sequence[Any] = ()) -> Litestar:
     )
     app.state.house = house
     app.state.depth_max = house.settings.request_depth_max
+    app.state.throttle = Throttle(
+        house.redis,
+        tries_max=house.settings.sign_in_failures_max,
+        window_seconds=house.settings.sign_in_window_seconds,
+    )
     return app
 
 

@@ -35,8 +35,14 @@ class Ready:
     webhook_secret: str
 
 
-async def ready_merchant(house: Assembly, home: Path, providers: list[str]) -> Ready:
-    """Find or make the merchant, point its accounts at the simulators and its endpoint at its shop."""
+async def ready_merchant(
+    house: Assembly, home: Path, providers: list[str], *, others_url: str | None = None
+) -> Ready:
+    """Find or make the merchant, point its accounts at the simulators and its endpoint at its shop.
+
+    others_url: where the simulators and the shop are; None = on this very site.
+    """
+    others_url = others_url or house.settings.base_url
     merchant, caller = await _find(house, home / "demo.json")
     async with house.database.transaction() as connection:
         for priority, provider in enumerate(providers, start=1):
@@ -48,10 +54,10 @@ async def ready_merchant(house: Assembly, home: Path, providers: list[str]) -> R
                 mode=Mode.TEST,
                 provider=provider,
                 config=spec.demo_config,
-                base_url=simulator_url(house, provider) + urlsplit(spec.base_urls[Mode.TEST]).path,
+                base_url=simulator_url(others_url, provider) + urlsplit(spec.base_urls[Mode.TEST]).path,
                 priority=priority * 10,
             )
-        secret = await _endpoint(house, connection, merchant.merchant_id)
+        secret = await _endpoint(house, connection, merchant.merchant_id, others_url)
     return Ready(merchant, caller, secret)
 
 
@@ -60,8 +66,8 @@ def account_id(merchant: DemoMerchant, provider: str) -> str:
     return f"{provider}_{merchant.merchant_id[-8:]}"
 
 
-def simulator_url(house: Assembly, provider: str) -> str:
-    return f"{house.settings.base_url}/simulators/{provider}"
+def simulator_url(site_url: str, provider: str) -> str:
+    return f"{site_url}/simulators/{provider}"
 
 
 async def _find(house: Assembly, path: Path) -> tuple[DemoMerchant, Caller]:
@@ -92,9 +98,9 @@ async def _find(house: Assembly, path: Path) -> tuple[DemoMerchant, Caller]:
     return merchant, caller
 
 
-async def _endpoint(house: Assembly, connection: Any, merchant_id: str) -> str:
+async def _endpoint(house: Assembly, connection: Any, merchant_id: str, others_url: str) -> str:
     """Keep exactly one endpoint of the demo's own shop, at this start's address."""
-    url = f"{house.settings.base_url}/simulators/shop/webhooks"
+    url = f"{others_url}/simulators/shop/webhooks"
     for known in await endpoints_of(connection, house.vault, merchant_id, Mode.TEST):
         if known.url == url:
             return known.secret

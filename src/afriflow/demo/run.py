@@ -137,7 +137,7 @@ def _priority(provider: str) -> tuple[int, str]:
 def _seat(house: Assembly, ready: Ready, provider: str, handset: Handset, storage: Path) -> Seat:
     callback_url = f"{house.settings.base_url}/api/webhooks/{provider}/{account_id(ready.merchant, provider)}"
     settings = SeatSettings(
-        simulator_url(house, provider), callback_url, specs()[provider].demo_config, storage
+        simulator_url(house.settings.base_url, provider), callback_url, specs()[provider].demo_config, storage
     )
     return open_seat(provider, settings, handset, house.clock)
 
@@ -161,7 +161,7 @@ def _facts(house: Assembly, ready: Ready, providers: list[str]) -> dict[str, Any
         "webhook_secret": ready.webhook_secret,
         "phone_url": f"{base_url}/simulators/phone",
         "simulators": {
-            name: {"url": simulator_url(house, name), **specs()[name].demo_config} for name in providers
+            name: {"url": simulator_url(base_url, name), **specs()[name].demo_config} for name in providers
         },
     }
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Controller, MediaType, Response, get, post
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, QueryParameter
 
 from afriflow.assembly import Assembly
 from afriflow.checkout.idempotency import read_key
@@ -26,13 +26,13 @@ from afriflow.ledger.search import Filter, attempts_of, read_transaction, search
 from afriflow.merchants.keys import Caller
 from afriflow.web.auth import require_key
 
-Limit = Annotated[int, Parameter(query="limit", ge=1, description="rows of the answer")]
+Limit = Annotated[int, QueryParameter(name="limit", ge=1, description="rows of the answer")]
 Cursor = Annotated[
-    str | None, Parameter(query="cursor", max_length=200, description="`next_cursor` of a page")
+    str | None, QueryParameter(name="cursor", max_length=200, description="`next_cursor` of a page")
 ]
 IdempotencyKey = Annotated[
     str | None,
-    Parameter(header="Idempotency-Key", description="new for each payment, the same for each retry"),
+    HeaderParameter(name="Idempotency-Key", description="new for each payment, the same for each retry"),
 ]
 
 
@@ -92,10 +92,10 @@ class CheckoutController(Controller):
         self,
         house: Assembly,
         caller: Caller,
-        country: Annotated[str, Parameter(query="country", max_length=2)],
-        currency: Annotated[str | None, Parameter(query="currency", max_length=3)] = None,
-        amount: Annotated[int | None, Parameter(query="amount", ge=1, le=AMOUNT_MINOR_MAX)] = None,
-        phone: Annotated[str | None, Parameter(query="phone", max_length=32)] = None,
+        country: Annotated[str, QueryParameter(name="country", max_length=2)],
+        currency: Annotated[str | None, QueryParameter(name="currency", max_length=3)] = None,
+        amount: Annotated[int | None, QueryParameter(name="amount", ge=1, le=AMOUNT_MINOR_MAX)] = None,
+        phone: Annotated[str | None, QueryParameter(name="phone", max_length=32)] = None,
     ) -> OfferedMethods:
         """List what can be offered for a country, best first, with limits, health and the predicted operator."""
         return await offered_methods(house, caller, country, currency, amount, phone)
@@ -115,14 +115,14 @@ class TransactionController(Controller):
         caller: Caller,
         limit: Limit = 20,
         cursor: Cursor = None,
-        status: Annotated[TransactionStatus | None, Parameter(query="status")] = None,
-        provider: Annotated[str | None, Parameter(query="provider", max_length=40)] = None,
-        operator: Annotated[str | None, Parameter(query="operator", max_length=40)] = None,
-        country: Annotated[str | None, Parameter(query="country", max_length=2)] = None,
-        reference: Annotated[str | None, Parameter(query="reference", max_length=100)] = None,
-        phone: Annotated[str | None, Parameter(query="phone", max_length=32)] = None,
-        created_from: Annotated[datetime | None, Parameter(query="created_from")] = None,
-        created_to: Annotated[datetime | None, Parameter(query="created_to")] = None,
+        status: Annotated[TransactionStatus | None, QueryParameter(name="status")] = None,
+        provider: Annotated[str | None, QueryParameter(name="provider", max_length=40)] = None,
+        operator: Annotated[str | None, QueryParameter(name="operator", max_length=40)] = None,
+        country: Annotated[str | None, QueryParameter(name="country", max_length=2)] = None,
+        reference: Annotated[str | None, QueryParameter(name="reference", max_length=100)] = None,
+        phone: Annotated[str | None, QueryParameter(name="phone", max_length=32)] = None,
+        created_from: Annotated[datetime | None, QueryParameter(name="created_from")] = None,
+        created_to: Annotated[datetime | None, QueryParameter(name="created_to")] = None,
     ) -> Page:
         """List transactions of the key's mode, newest first."""
         wanted = Filter(

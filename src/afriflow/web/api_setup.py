@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, delete, get, post, put
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from afriflow.assembly import Assembly
 from afriflow.checkout.request import CheckoutRequest, check_url, read_checkout
@@ -23,9 +23,9 @@ from afriflow.routing.route import put_rules, rules_of
 from afriflow.routing.rules import Rules
 from afriflow.web.auth import require_key
 
-Limit = Annotated[int, Parameter(query="limit", ge=1, description="rows of the answer")]
+Limit = Annotated[int, QueryParameter(name="limit", ge=1, description="rows of the answer")]
 Cursor = Annotated[
-    str | None, Parameter(query="cursor", max_length=200, description="`next_cursor` of a page")
+    str | None, QueryParameter(name="cursor", max_length=200, description="`next_cursor` of a page")
 ]
 
 
@@ -156,8 +156,8 @@ class MessageController(Controller):
         caller: Caller,
         limit: Limit = 20,
         cursor: Cursor = None,
-        transaction: Annotated[str | None, Parameter(query="transaction", max_length=64)] = None,
-        type_: Annotated[str | None, Parameter(query="type", max_length=64)] = None,
+        transaction: Annotated[str | None, QueryParameter(name="transaction", max_length=64)] = None,
+        type_: Annotated[str | None, QueryParameter(name="type", max_length=64)] = None,
     ) -> MessagePage:
         """List events of the key's mode, newest first."""
         limit = min(limit, house.settings.page_limit_max)
