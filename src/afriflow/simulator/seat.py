@@ -1,0 +1,212 @@
+"""What a provider's simulator is: an ASGI app with state, faults, callbacks and a life between start and stop.
+
+A provider's folder offers `simulator.build(settings, handset, clock, random) -> Seat`; `open_seat` finds it by the
+provider's name. The seat can be mounted at any path of another app, or run alone under uvicorn.
+"""
+
+import asyncio
+import importlib
+import importlib.util
+import logging
+import pkgutil
+import random as randomness
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from afriflow.core.clock import Clock
+from afriflow.simulator.callbacks import RETRY_PAUSES_SECONDS, Callbacks
+from afriflow.simulator.faults import Faults
+from afriflow.simulator.handset import Handset
+from afriflow.simulator.http import (
+    Handler,
+    Receive,
+    Request,
+    Response,
+    Route,
+    Routes,
+    Scope,
+    Send,
+    Work,
+    json_response,
+    receive_request,
+    send_response,
+    tear_off,
+)
+from afriflow.simulator.notebook import Notebook
+
+_log = logging.getLogger("afriflow.simulator")
+
+
+@dataclass(frozen=True, slots=True)
+class SeatSettings:
+    """Where a simulator sits and whom it knows.
+
+    public_url: its own base URL, "http://127.0.0.1:8000/simulators/pawapay". callback_url: whom it tells.
+    config: the account it serves, in the fields of the provider's config type; other credentials are refused.
+    storage: the folder in which its state outlives the process, None = nowhere. seed: of all that it draws.
+    """
+
+    public_url: str
+    callback_url: str
+    config: Mapping[str, str] = field(default_factory=dict[str, str])
+    storage: Path | None = None
+    seed: int = 1
+
+
+class Seat:
+    """The common half of every provider's simulator; the provider's half adds its routes.
+
+    server_error: what the provider answers when it breaks, for the fault `error_500`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: SeatSettings,
+        clock: Clock,
+        random: randomness.Random,
+        *,
+        server_error: Response,
+        retry_pauses_seconds: tuple[float, ...] = RETRY_PAUSES_SECONDS,
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.clock = clock
+        self.random = random
+        self.notebook = Notebook(settings.storage / f"{name}.sqlite3" if settings.storage else None)
+        self.faults = Faults(self.notebook)
+        self.callbacks = Callbacks(self.faults, clock, self.later, retry_pauses_seconds)
+        self._server_error = server_error
+        self._base_path = urlsplit(settings.public_url).path.rstrip("/")
+        self._routes = Routes()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._start_hooks: list[Callable[[], None]] = []
+        self._routes.add("GET", "/faults", self.faults.show)
+        self._routes.add("PUT", "/faults", self.faults.set)
+        self._routes.add("GET", "/callbacks", self.callbacks.show)
+
+    def api(self, method: str, path: str, handler: Handler) -> None:
+        """Add a route of the provider's API; faults strike here."""
+        self._routes.add(method, path, handler, faulty=True)
+
+    def page(self, method: str, path: str, handler: Handler) -> None:
+        """Add a route for people or tests (hosted pages, control); faults never strike here."""
+        self._routes.add(method, path, handler)
+
+    def on_start(self, hook: Callable[[], None]) -> None:
+        """Have something done at each start: take up again what a restart interrupted."""
+        self._start_hooks.append(hook)
+
+    def later(self, seconds: float, work: Work) -> None:
+        """Have work done in so many seconds, while the seat lives. What it raises is logged."""
+        task = asyncio.get_running_loop().create_task(self._do_later(seconds, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def start(self) -> None:
+        for hook in self._start_hooks:
+            hook()
+
+    async def stop(self) -> None:
+        """Drop all that was to be done later, close the connections and the notebook; for good."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.callbacks.close()
+        self.notebook.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            found = await receive_request(self._routes, scope, receive, self._base_path)
+            if isinstance(found, Response):
+                await send_response(found, send)
+                return
+            await self._answer(*found, send)
+
+    async def _answer(self, route: Route, request: Request, send: Send) -> None:
+        try:
+            if route.faulty:
+                await self._answer_with_faults(route, request, send)
+            else:
+                await send_response(await self._handle(route, request), send)
+        finally:  # also when the caller has gone meanwhile: what was ordered happens
+            for seconds, work in request.due:
+                self.later(seconds, work)
+
+    async def _answer_with_faults(self, route: Route, request: Request, send: Send) -> None:
+        mishap = self.faults.mishap()
+        if mishap.refuse_connection:
+            await tear_off(self._server_error, send)
+            return
+        if mishap.error_500_before:
+            await send_response(self._server_error, send)
+            return
+        response = await self._handle(route, request)
+        if mishap.callback_before_answer:
+            for _, work in request.due:
+                await work()
+            request.due.clear()
+        if mishap.lose_answer:
+            await tear_off(response, send)
+            return
+        await send_response(self._server_error if mishap.error_500_after else response, send)
+
+    async def _handle(self, route: Route, request: Request) -> Response:
+        try:
+            return await route.handler(request)
+        except Exception:  # noqa: BLE001 - whatever it is, the caller gets a 500 and the log the trace
+            _log.exception("%s: %s %s", self.name, request.method, request.path)
+            return json_response(500, {"error": "the simulator itself is broken, see its log"})
+
+    async def _do_later(self, seconds: float, work: Work) -> None:
+        await asyncio.sleep(seconds)
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 - nobody awaits this task; the log is where it can be seen
+            _log.exception("%s: work that was left for later", self.name)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Follow the life of the server when the seat runs alone (ASGI lifespan)."""
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self.start()
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+Build = Callable[[SeatSettings, Handset, Clock, randomness.Random], Seat]
+
+
+def simulated_providers() -> list[str]:
+    """Name the providers that have a simulator: each folder of `afriflow.providers` with one, each entry point."""
+    home = importlib.import_module("afriflow.providers")
+    folders = [
+        module.name
+        for module in pkgutil.iter_modules(home.__path__)
+        if importlib.util.find_spec(f"afriflow.providers.{module.name}.simulator")
+    ]
+    return sorted({*folders, *(found.name for found in entry_points(group="afriflow.simulators"))})
+
+
+def open_seat(provider: str, settings: SeatSettings, handset: Handset, clock: Clock) -> Seat:
+    """Build the simulator of a provider, found by its name. Raises KeyError when there is none."""
+    build: Build
+    for found in entry_points(group="afriflow.simulators"):
+        if found.name == provider:
+            build = found.load()
+            break
+    else:
+        if provider not in simulated_providers():
+            raise KeyError(provider)
+        build = importlib.import_module(f"afriflow.providers.{provider}.simulator").build
+    return build(settings, handset, clock, randomness.Random(f"{provider} {settings.seed}"))
