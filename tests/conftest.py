@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from fleet import Fleet
 
 SOURCE = Path(__file__).parents[1] / "src"
 # A payment takes about a second here; a loaded machine takes longer. Waiting is not measuring.
@@ -163,10 +164,13 @@ class Merchant:
         assert status == 200, found
         return found
 
-    async def until(self, transaction_id: str, *statuses: str) -> Any:
+    async def until(self, transaction_id: str, *statuses: str, seconds: float = PATIENCE_SECONDS) -> Any:
         """Wait until the transaction is in one of these states."""
         return await eventually(
-            lambda: self.read(transaction_id), lambda found: found["status"] in statuses, f"to be {statuses}"
+            lambda: self.read(transaction_id),
+            lambda found: found["status"] in statuses,
+            f"to be {statuses}",
+            seconds,
         )
 
     async def heard(self, transaction_id: str) -> list[Any]:
@@ -273,3 +277,16 @@ async def faults(demo: dict[str, Any], session: aiohttp.ClientSession) -> AsyncI
     yield put
     for provider in touched:
         await put(provider)
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path, spawn: Any, environment: Any) -> AsyncIterator[Fleet]:
+    """A fleet of one test's own."""
+    async with contextlib.AsyncExitStack() as stack:
+        opened = Fleet(tmp_path, spawn, environment)
+        await opened.open(stack)
+        try:
+            yield opened
+        finally:
+            for name in list(opened.processes):
+                opened.kill(name)

@@ -7,7 +7,7 @@ from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from afriflow.assembly import Assembly
@@ -23,6 +23,7 @@ from afriflow.web.api_setup import (
 from afriflow.web.errors import on_http, on_ours, on_unforeseen
 from afriflow.web.health import live, ready
 from afriflow.web.pages import PAGES
+from afriflow.web.reference import openapi_document, reference_page
 from afriflow.web.strict import StrictRequest
 from afriflow.web.throttle import Throttle
 from afriflow.web.webhooks import receive
@@ -48,6 +49,8 @@ def build_app(house: Assembly, *, others: Sequence[Any] = ()) -> Litestar:
             receive,
             live,
             ready,
+            openapi_document,
+            reference_page,
             *PAGES,
             *others,
         ],
@@ -74,8 +77,8 @@ def _openapi() -> OpenAPIConfig:
         title="AfriFlow",
         version="1",
         description="African payments through many providers behind one API.",
-        path="/docs",
-        render_plugins=[SwaggerRenderPlugin(path="/swagger")],
+        path="/framework",  # /openapi.json and /docs are web.reference's
+        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
         security=[{"key": []}],
     )

@@ -225,7 +225,8 @@ def _ended(
         return Step(transaction, ended, changed=True)
     if another_follows:
         after = replace(transaction, status=TransactionStatus.PROCESSING, next_action=None)
-        return Step(after, ended, changed=True)
+        told = (after.status.value,) if after.status is not transaction.status else ()
+        return Step(after, ended, told, changed=True)
     if transaction.payer_chooses and failure.code.payer_can_retry:
         # The payer is still on our page and may try again: the merchant hears of an end only when it is one.
         after = replace(

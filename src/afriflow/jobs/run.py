@@ -26,8 +26,14 @@ from afriflow.jobs.queue import QUEUE_SETTINGS, SCHEMA, Hold, Payload, Schedule,
 from afriflow.observe.log import logger, page
 
 _log = logger("jobs")
-# A crash leaves the job picked and its `attempts` untouched; the engine's log alone knows how often it was picked.
-_PICKS = f"SELECT count(*) FROM {SCHEMA}.pgqueuer_log WHERE job_id = $1 AND status = 'picked'"
+# A crash leaves the job picked and its `attempts` untouched. The engine's log knows: each run follows one "queued",
+# except those that took over from a dead worker.
+_CRASHES = f"""
+SELECT count(*) FILTER (WHERE status = 'picked') - count(*) FILTER (WHERE status = 'queued') AS crashes
+FROM {SCHEMA}.pgqueuer_log WHERE job_id = $1
+"""
+# The engine counts every new round as an attempt; one that merely waits is no failure.
+_NO_FAILURE = f"UPDATE {SCHEMA}.pgqueuer SET attempts = attempts - 1 WHERE id = $1"
 # After a lost connection PostgreSQL is usually back within a second.
 _RESTART_SECONDS = 1.0
 
@@ -127,6 +133,7 @@ class Worker:
                         raise Hold("its worker died each time it ran this job")
                     await super().execute(job, context)
                 except Snooze as snooze:
+                    await driver.execute(_NO_FAILURE, job.id)
                     raise RetryRequested(timedelta(seconds=snooze.seconds), str(snooze)) from snooze
                 except Exception as error:
                     raise _judged(task, job, error) from error
@@ -146,8 +153,8 @@ def _judged(task: Task, job: Job, error: Exception) -> Exception:
 
 
 async def _crashes(driver: AsyncpgDriver, job: Job) -> int:
-    rows = await driver.fetch(_PICKS, job.id)
-    return cast("int", rows[0]["count"]) - job.attempts - 1
+    rows = await driver.fetch(_CRASHES, job.id)
+    return cast("int", rows[0]["crashes"])
 
 
 def _job_function(task: Task) -> Callable[[Job], Awaitable[None]]:

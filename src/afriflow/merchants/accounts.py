@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
+from urllib.parse import urlsplit
 
-from afriflow.core.errors import NotFound
+from afriflow.core.errors import BadAccount, NotFound
 from afriflow.core.ids import Ids
 from afriflow.core.transaction import Mode
 from afriflow.db.engine import Connection, Record
@@ -52,6 +53,9 @@ class Accounts:
         """
         spec = specs()[provider]
         fill_config(spec, account_id, config)
+        for other, url in spec.base_urls.items():
+            if other is not mode and urlsplit(base_url or spec.base_urls[mode]) == urlsplit(url):
+                raise BadAccount(account_id=account_id, reason=f"{url} is for {other} mode")  # S13
         secret_names = secret_fields(spec)
         open_part = {name: value for name, value in config.items() if name not in secret_names}
         secret_part = {name: value for name, value in config.items() if name in secret_names}

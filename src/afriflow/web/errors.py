@@ -1,14 +1,16 @@
-"""How a no is said: RFC 9457 problem details for programs, in the caller's language, and never a bare 500."""
+"""How a no is said: RFC 9457 problem details for programs, a page for people, in their language, never a bare 500."""
 
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
-from litestar import MediaType, Request, Response
+from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from afriflow.core import errors
 from afriflow.core.language import choose_language, say
 from afriflow.observe.log import logger, page
+from afriflow.web.render import go_to, render_error
 
 _log = logger("web")
 _BY_STATUS: dict[int, type[errors.AfriFlowError]] = {
@@ -58,24 +60,36 @@ def problem(request: Request[Any, Any, Any], error: errors.AfriFlowError) -> Res
         headers["retry-after"] = str(retry_after)
     if isinstance(error, errors.Unauthenticated):
         headers["www-authenticate"] = "Bearer"
-    return Response(body, status_code=error.status, headers=headers, media_type=MediaType.PROBLEM_JSON)
+    return Response(body, status_code=error.status, headers=headers, media_type="application/problem+json")
+
+
+def answer(request: Request[Any, Any, Any], error: errors.AfriFlowError) -> Response[Any]:
+    """Say no to whoever asked: a page to people, who are sent to sign in where that helps, a document to programs."""
+    path = request.url.path
+    if path != "/" and not path.startswith(("/pay/", "/dashboard")):
+        return problem(request, error)
+    if isinstance(error, errors.Unauthenticated):
+        came_for = f"?{urlencode({'next': path})}" if request.method == "GET" else ""
+        return go_to(f"/dashboard/sign-in{came_for}")
+    number = error.facts.get("request_id")
+    return render_error(request, status=error.status, code=error.code, number=str(number) if number else None)
 
 
 def on_ours(request: Request[Any, Any, Any], error: errors.AfriFlowError) -> Response[Any]:
     """An error of ours: said as it is; only those that need a person are reported."""
     if not isinstance(error, errors.Refusal):
         page("request_failed", code=error.code, path=request.url.path, facts=repr(error.facts)[:300])
-    return problem(request, error)
+    return answer(request, error)
 
 
 def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """What the framework refused, in our words."""
     known = _BY_STATUS.get(error.status_code)
     if known is not None:
-        return problem(request, known())
+        return answer(request, known())
     if error.status_code >= 500:
         return on_unforeseen(request, error)
-    return problem(request, errors.MalformedBody(reason=error.detail[:200]))
+    return answer(request, errors.MalformedBody(reason=error.detail[:200]))
 
 
 def on_unforeseen(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
@@ -83,4 +97,4 @@ def on_unforeseen(request: Request[Any, Any, Any], error: Exception) -> Response
     request_id = uuid.uuid4().hex
     _log.error("unforeseen", path=request.url.path, request_id=request_id, exc_info=error)
     page("unforeseen", path=request.url.path, request_id=request_id, reason=type(error).__name__)
-    return problem(request, errors.AfriFlowError(request_id=request_id))
+    return answer(request, errors.AfriFlowError(request_id=request_id))

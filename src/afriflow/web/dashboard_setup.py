@@ -1,0 +1,144 @@
+"""The dashboard's second half: the merchant's contracts with providers, and where its servers are told."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from litestar import Controller, Request, Response, get, post
+
+from afriflow.assembly import Assembly
+from afriflow.checkout.request import check_url
+from afriflow.core.errors import FieldError, NotFound
+from afriflow.core.language import say
+from afriflow.delivery.endpoints import Endpoint, add_endpoint, endpoints_of, remove_endpoint
+from afriflow.delivery.search import latest_deliveries
+from afriflow.merchants.keys import Caller
+from afriflow.web.api_setup import shown_accounts
+from afriflow.web.auth import require_person
+from afriflow.web.dashboard import dashboard_page
+from afriflow.web.form import read_form, require_own_page
+from afriflow.web.render import go_to, page_language
+from afriflow.web.sign_in import HOME
+
+_DELIVERIES = 20
+_REASON_CHARACTERS_MAX = 200
+_ID_CHARACTERS_MAX = 64
+
+
+class ProviderPages(Controller):
+    """Provider accounts for people."""
+
+    path = f"{HOME}/providers"
+    guards = [require_own_page, require_person]  # noqa: RUF012 — Litestar's way
+    include_in_schema = False
+
+    @get("/")
+    async def list_(self, request: Request[Any, Any, Any], house: Assembly, caller: Caller) -> Response[str]:
+        """List the accounts of the mode, how they are and what they can carry."""
+        return await self._page(request, house, caller)
+
+    @post("/{account_id:str}/pause")
+    async def pause(
+        self, request: Request[Any, Any, Any], house: Assembly, caller: Caller, account_id: str
+    ) -> Response[Any]:
+        """Take an account out of routing; somebody will ask why, so a reason is wanted."""
+        form = await read_form(request)
+        reason = form.get("reason", "")[:_REASON_CHARACTERS_MAX]
+        if not reason:
+            return await self._page(request, house, caller, wrong_at=account_id)
+        async with house.database.transaction() as connection:
+            await house.accounts.pause(
+                connection,
+                merchant_id=caller.merchant_id,
+                mode=caller.mode,
+                account_id=_id(account_id),
+                who=caller.who,
+                why=reason,
+            )
+        return go_to(f"{HOME}/providers?done=pause")
+
+    @post("/{account_id:str}/resume")
+    async def resume(self, house: Assembly, caller: Caller, account_id: str) -> Response[None]:
+        """Put an account back."""
+        async with house.database.transaction() as connection:
+            await house.accounts.resume(
+                connection, merchant_id=caller.merchant_id, mode=caller.mode, account_id=_id(account_id)
+            )
+        return go_to(f"{HOME}/providers?done=resume")
+
+    async def _page(
+        self, request: Request[Any, Any, Any], house: Assembly, caller: Caller, wrong_at: str = ""
+    ) -> Response[str]:
+        accounts = await shown_accounts(house, caller)
+        status = 422 if wrong_at else 200
+        return dashboard_page(request, caller, "providers.html", status=status, accounts=accounts, wrong_at=wrong_at)
+
+
+class WebhookPages(Controller):
+    """Endpoints and deliveries for people."""
+
+    path = f"{HOME}/webhooks"
+    guards = [require_own_page, require_person]  # noqa: RUF012
+    include_in_schema = False
+
+    @get("/")
+    async def list_(self, request: Request[Any, Any, Any], house: Assembly, caller: Caller) -> Response[str]:
+        """List where the merchant is told, and what it was told lately."""
+        return await self._page(request, house, caller)
+
+    @post("/")
+    async def add(self, request: Request[Any, Any, Any], house: Assembly, caller: Caller) -> Response[str]:
+        """Register an address; its secret is on this page and on no other."""
+        form = await read_form(request)
+        url = form.get("url", "")
+        fault = check_url(url, caller.mode, "/url")
+        if fault is not None:
+            return await self._page(request, house, caller, url=url, fault=fault)
+        async with house.database.transaction() as connection:
+            made = await add_endpoint(
+                connection, house.vault, house.ids, merchant_id=caller.merchant_id, mode=caller.mode, url=url
+            )
+        return await self._page(request, house, caller, made=made)
+
+    @post("/{endpoint_id:str}/remove")
+    async def remove(self, house: Assembly, caller: Caller, endpoint_id: str) -> Response[None]:
+        """Forget an address."""
+        async with house.database.transaction() as connection:
+            await remove_endpoint(
+                connection, merchant_id=caller.merchant_id, mode=caller.mode, endpoint_id=_id(endpoint_id)
+            )
+        return go_to(f"{HOME}/webhooks?done=remove")
+
+    async def _page(
+        self,
+        request: Request[Any, Any, Any],
+        house: Assembly,
+        caller: Caller,
+        *,
+        url: str = "",
+        fault: FieldError | None = None,
+        made: Endpoint | None = None,
+    ) -> Response[str]:
+        async with house.database.connection() as connection:
+            endpoints: Sequence[Endpoint] = await endpoints_of(
+                connection, house.vault, caller.merchant_id, caller.mode
+            )
+            deliveries = await latest_deliveries(connection, caller.merchant_id, caller.mode, limit=_DELIVERIES)
+        language = page_language(request, caller.language)
+        return dashboard_page(
+            request,
+            caller,
+            "webhooks.html",
+            status=422 if fault else 200,
+            endpoints=endpoints,
+            deliveries=deliveries,
+            url=url,
+            wrong=say(f"field.{fault.code}", language, **fault.facts) if fault else "",
+            made=made,
+        )
+
+
+def _id(text: str) -> str:
+    """An id that cannot be one names nothing. Raises NotFound."""
+    if not text.isprintable() or len(text) > _ID_CHARACTERS_MAX:
+        raise NotFound(id="")
+    return text

@@ -1,0 +1,22 @@
+"""Which pages there are for people: the payer's page, the dashboard, and what both load."""
+
+from afriflow.web import pay, sign_in
+from afriflow.web.assets import give_asset
+from afriflow.web.dashboard import PaymentPages
+from afriflow.web.dashboard_setup import ProviderPages, WebhookPages
+
+PAGES = [
+    give_asset,
+    pay.show,
+    pay.give,
+    pay.state,
+    pay.come_back,
+    sign_in.to_dashboard,
+    sign_in.show_sign_in,
+    sign_in.come_in,
+    sign_in.go_out,
+    sign_in.switch_mode,
+    PaymentPages,
+    ProviderPages,
+    WebhookPages,
+]

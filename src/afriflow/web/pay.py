@@ -1,0 +1,236 @@
+"""The payer's page, /pay/{token}: one page that always shows the one thing to do now, with or without scripts."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, get, post
+
+from afriflow.assembly import Assembly
+from afriflow.checkout.request import ConfirmRequest, MethodInput
+from afriflow.core.errors import AfriFlowError, InvalidRequest, NoRoute, NotConfirmable
+from afriflow.core.language import say
+from afriflow.core.method import MethodType
+from afriflow.core.money import Money
+from afriflow.core.msisdn import read_msisdn, read_sandbox_msisdn
+from afriflow.core.operator import countries, predict_operator
+from afriflow.core.transaction import FINAL, OPEN, AttemptStatus, Mode, TransactionStatus
+from afriflow.db.engine import Record
+from afriflow.ledger.present import ShownAttempt, Transaction, show_transaction
+from afriflow.ledger.search import attempts_of, read_by_token
+from afriflow.merchants.keys import Caller, caller_of_merchant
+from afriflow.routing.offer import Offer
+from afriflow.web.form import read_form, read_query
+from afriflow.web.render import go_to, page_language, render
+
+# Panels on which nothing can be typed: the page looks for news by itself.
+_WAITING = frozenset({"approve_on_phone", "redirect", "show_qr", "dial_ussd", "checking", "no_offers"})
+
+_NOTHING_WRONG = {"operator": "", "phone": "", "otp": ""}
+
+
+class PayState(msgspec.Struct, frozen=True):
+    """What a waiting page asks for; a different word means that there is something new to see."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A payment as the holder of its link sees it."""
+
+    caller: Caller
+    row: Record
+    attempts: Sequence[Record]
+    in_time: bool
+
+    @property
+    def open(self) -> bool:
+        """Whether money may be on its way now."""
+        return any(attempt["status"] in OPEN for attempt in self.attempts)
+
+    @property
+    def panel(self) -> str:
+        """Name the one thing to show now."""
+        status, action = TransactionStatus(self.row["status"]), self.row["next_action"]
+        if status in FINAL:
+            return status.value
+        payer_must_type = status is TransactionStatus.REQUIRES_PAYMENT_METHOD or (
+            action is not None and action["type"] == "enter_otp" and not self.open
+        )
+        if payer_must_type and not self.in_time:
+            return TransactionStatus.EXPIRED.value  # the job that ends the session is not here yet
+        if status is TransactionStatus.REQUIRES_PAYMENT_METHOD:
+            return "choose"
+        return "checking" if action is None else action["type"]
+
+    @property
+    def state(self) -> str:
+        return f"{self.panel}:{self.row['story_length']}"
+
+    @property
+    def may_choose_again(self) -> bool:
+        """Whether the payer may take another method though one was chosen: nothing was sent with it yet."""
+        return self.panel == "enter_otp" and self.row["payer_chooses"] and not self.open
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What the payer typed, shown again, with what was wrong with it, by field."""
+
+    method: str = ""
+    phone: str = ""
+    wrong: dict[str, str] | None = None
+
+
+@get("/pay/{token:str}", include_in_schema=False)
+async def show(request: Request[Any, Any, Any], house: Assembly, token: str) -> Response[str]:
+    """Show where the payment stands and what the payer can do."""
+    return await _page(request, house, await _visit(house, token), Typed(phone=""))
+
+
+@post("/pay/{token:str}", include_in_schema=False)
+async def give(request: Request[Any, Any, Any], house: Assembly, token: str) -> Response[Any]:
+    """Take a method or a code; a second click finds the payment under way and just shows it."""
+    visit = await _visit(house, token)
+    form = await read_form(request)
+    typed = Typed(form.get("method", ""), form.get("phone", ""))
+    language = page_language(request, visit.row["language"])
+    try:
+        await house.confirmer.confirm(visit.caller, visit.row["id"], _confirmation(form))
+    except NotConfirmable:
+        pass  # paid for already, or too late: the page says which
+    except InvalidRequest as error:
+        wrong = _wrong(error, language, _country_name(visit.row, language))
+        return await _page(request, house, visit, Typed(typed.method, typed.phone, wrong))
+    except NoRoute:
+        wrong = {"operator": say("page.no_route", language)}
+        return await _page(request, house, visit, Typed(typed.method, typed.phone, wrong))
+    return go_to(f"/pay/{token}")
+
+
+@get("/pay/{token:str}/state", include_in_schema=False)
+async def state(house: Assembly, token: str) -> Response[PayState]:
+    """Tell a waiting page whether there is something new."""
+    visit = await _visit(house, token)
+    return Response(PayState(visit.state), headers={"cache-control": "no-store"})
+
+
+@get(["/pay/{token:str}/return", "/pay/{token:str}/cancelled"], include_in_schema=False)
+async def come_back(house: Assembly, token: str) -> Response[None]:
+    """Where providers send payers back: ask how it stands, believing nothing in this address, then show it."""
+    visit = await _visit(house, token)
+    if visit.open:
+        with contextlib.suppress(AfriFlowError):  # the page shows what we know, and goes on asking
+            await house.follower.verify(visit.caller, visit.row["id"])
+    return go_to(f"/pay/{token}")
+
+
+async def _visit(house: Assembly, token: str) -> Visit:
+    """Find the payment of a link. Raises NotFound."""
+    async with house.database.connection() as connection:
+        row = await read_by_token(connection, token.replace("\x00", "")[:100])
+        attempts = await attempts_of(connection, row["merchant_id"], row["id"])
+        caller = await caller_of_merchant(connection, row["merchant_id"], Mode(row["mode"]), "payer")
+    return Visit(caller, row, attempts, row["expires_at"] > house.clock.now())
+
+
+def _confirmation(form: dict[str, str]) -> ConfirmRequest:
+    """Put the form into the very request that a server would send."""
+    if "otp" in form:
+        return ConfirmRequest(otp=form["otp"].replace(" ", ""))
+    if form.get("method") == MethodType.CARD:
+        return ConfirmRequest(payment_method=MethodInput(type=MethodType.CARD))
+    operator, phone = form.get("method") or None, form.get("phone") or None
+    return ConfirmRequest(payment_method=MethodInput(operator=operator, phone=phone))
+
+
+def _wrong(error: InvalidRequest, language: str, country: str) -> dict[str, str]:
+    """Say what is wrong, by field, in words for payers: they know no operator ids and no country codes."""
+    wrong: dict[str, str] = {}
+    for fault in error.errors:
+        field = fault.pointer.rpartition("/")[2]
+        key = "page.choose_first" if field == "operator" else f"field.{fault.code}"
+        wrong[field] = say(key, language, **{**fault.facts, "country": country})
+    return wrong
+
+
+async def _page(request: Request[Any, Any, Any], house: Assembly, visit: Visit, typed: Typed) -> Response[str]:
+    row, panel = visit.row, visit.panel
+    language = page_language(request, row["language"])
+    shown = show_transaction(row, visit.attempts, house.settings.base_url, language)
+    country = countries()[row["country"]]
+    phone = typed.phone or row["customer"].get("phone") or row["method_msisdn"] or ""
+    if panel == "enter_otp" and visit.may_choose_again and (typed.method or read_query(request, "choose")):
+        panel = "choose"
+    offers = await _offers(house, visit, phone) if panel == "choose" else []
+    if panel == "choose" and not offers:
+        panel = "no_offers"
+    waiting = panel in _WAITING or (panel == "expired" and visit.open)
+    return render(
+        request,
+        "pay.html",
+        language,
+        status=422 if typed.wrong else 200,
+        merchant=visit.caller.merchant_name,
+        shown=shown,
+        panel=panel,
+        state=visit.state,
+        waiting=waiting,
+        refresh_seconds=10 if panel == "no_offers" else 3,
+        open=visit.open,
+        may_choose_again=visit.may_choose_again,
+        offers=offers,
+        chosen=typed.method or _preselected(offers),
+        phone=phone,
+        wrong={**_NOTHING_WRONG, **(typed.wrong or {})},
+        country=country,
+        country_name=_country_name(row, language),
+        message=_with_amount(shown.next_action.message, row) if shown.next_action else "",
+        code=_with_amount(shown.next_action.code, row) if shown.next_action and shown.next_action.code else None,
+        ussd=_ussd_of(shown),
+        paid=_paid(shown),
+        back_url=row["return_url"] if panel == "succeeded" else (row["cancel_url"] or row["return_url"]),
+        test=row["mode"] == Mode.TEST,
+    )
+
+
+async def _offers(house: Assembly, visit: Visit, phone: str) -> list[Offer]:
+    """List what would work now; what is failing would only waste the payer's time."""
+    row, country = visit.row, countries()[visit.row["country"]]
+    read = read_sandbox_msisdn if row["mode"] == Mode.TEST else read_msisdn
+    msisdn = read(phone, country.alpha2)
+    predicted = predict_operator(msisdn) if msisdn else None
+    offers = await house.router.offers(
+        visit.caller, country, row["currency"], row["amount_minor"], predicted.id if predicted else None
+    )
+    return [offer for offer in offers if offer.healthy]
+
+
+def _preselected(offers: Sequence[Offer]) -> str:
+    """Choose for the payer only where there is no doubt."""
+    sure = [offer for offer in offers if offer.predicted or len(offers) == 1]
+    return (sure[0].method.operator or sure[0].method.type.value) if sure else ""
+
+
+def _with_amount(text: str, row: Record) -> str:
+    """Some operators' codes hold the amount."""
+    return text.replace("{amount}", Money(row["amount_minor"], row["currency"]).text())
+
+
+def _ussd_of(shown: Transaction) -> str | None:
+    """Give the operator's own menu, where a payer finds a prompt that was missed."""
+    operator = shown.payment_method.operator if shown.payment_method else None
+    known = {item.id: item.ussd for item in countries()[shown.country].operators}
+    return known.get(operator or "")
+
+
+def _country_name(row: Record, language: str) -> str:
+    country = countries()[row["country"]]
+    return country.name_fr if language == "fr" else country.name_en
+
+
+def _paid(shown: Transaction) -> ShownAttempt | None:
+    return next((item for item in shown.attempts if item.status == AttemptStatus.SUCCEEDED), None)

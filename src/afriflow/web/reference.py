@@ -1,0 +1,90 @@
+"""The API described by itself: /openapi.json from the handlers' own types, /docs as a page that needs no network."""
+
+from functools import cache
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, Response, get
+
+from afriflow.web.render import page_language, render
+
+_PROBLEM = {
+    "type": "object",
+    "description": "RFC 9457 problem details.",
+    "required": ["type", "title", "status", "detail", "instance", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "for people, in the language of Accept-Language"},
+        "instance": {"type": "string"},
+        "code": {"type": "string", "description": "stable, for programs"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "code", "detail"],
+                "properties": {
+                    "pointer": {"type": "string", "description": "RFC 6901, or ?name for a query parameter"},
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+        "considered": {"type": "array", "items": {"type": "object"}},
+        "transaction_id": {"type": "string"},
+        "request_id": {"type": "string"},
+    },
+}
+# What requests are made of: an unknown field in them is refused, so the document says so.
+_CLOSED = (
+    "CheckoutRequest",
+    "ConfirmRequest",
+    "CustomerInput",
+    "EndpointRequest",
+    "MethodInput",
+    "PauseRequest",
+    "Rule",
+    "Rules",
+    "When",
+)
+
+
+@get("/openapi.json", include_in_schema=False)
+async def openapi_document(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """Give the OpenAPI 3.1 document."""
+    return document(request.app)
+
+
+@get("/docs", include_in_schema=False)
+async def reference_page(request: Request[Any, Any, Any]) -> Response[str]:
+    """Show the document to a person."""
+    language = page_language(request, request.app.state.house.settings.language)
+    return render(request, "reference.html", language, document=document(request.app))
+
+
+@cache
+def document(app: Litestar) -> dict[str, Any]:
+    """Describe the API: what the handlers' types say, with our own way to say no."""
+    described: dict[str, Any] = msgspec.to_builtins(app.openapi_schema.to_schema())
+    schemas: dict[str, Any] = described["components"]["schemas"]
+    schemas["Problem"] = _PROBLEM
+    for name in _CLOSED:
+        schemas[name]["additionalProperties"] = False
+    no = {
+        "description": "Refused; `code` says why.",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for path, operations in described["paths"].items():
+        for method, operation in operations.items():
+            answers: dict[str, Any] = operation["responses"]
+            answers.pop("400", None)  # the framework's form, which we never send
+            answers["default"] = no
+            operation["operationId"] = f"{method}{path.replace('/', '_').replace('{', '').replace('}', '')}"
+            if not path.startswith("/api/") or path.startswith("/api/webhooks/"):
+                operation["security"] = []
+            for parameter in operation.get("parameters", ()):
+                if parameter["name"] == "Idempotency-Key":
+                    parameter["required"] = True
+                    parameter["schema"] = {"type": "string", "minLength": 1, "maxLength": 255}
+    return described

@@ -1,0 +1,151 @@
+"""What a page is: a template filled in the reader's language, sent under one strict policy."""
+
+import json
+from datetime import UTC, datetime, tzinfo
+from functools import cache
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import segno
+from babel.core import get_global
+from babel.dates import format_datetime
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar import MediaType, Request, Response
+from litestar.datastructures import Cookie
+
+from afriflow.core.language import LANGUAGES, choose_language, keys, say
+from afriflow.core.operator import operators
+from afriflow.web.assets import asset_url
+from afriflow.web.form import read_query
+
+LANGUAGE_COOKIE = "afriflow_language"
+_YEAR_SECONDS = 365 * 86_400
+
+# Nothing inline, nothing from elsewhere: what a merchant or a payer wrote can never become code.
+# form-action also binds redirects after a form, so forms answer with 303 to our own pages only.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "content-security-policy": _POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",  # the address of a payment page is its key
+    "cache-control": "no-store",
+}
+
+_TIMES = {"short": "d MMM y, HH:mm", "seconds": "d MMM y, HH:mm:ss", "zone": "d MMM y, HH:mm z"}
+
+
+def render(
+    request: Request[Any, Any, Any], template: str, language: str, *, status: int = 200, **values: Any
+) -> Response[str]:
+    """Fill a template. language: what every sentence of it is said in."""
+    body = _templates().get_template(template).render(
+        language=language,
+        other_languages=[item for item in LANGUAGES if item != language],
+        path=request.url.path,
+        say=lambda key, **facts: say(key, language, **facts),  # pyright: ignore[reportUnknownLambdaType]
+        **values,
+    )
+    return Response(
+        body,
+        status_code=status,
+        media_type=MediaType.HTML,
+        headers={**_HEADERS, "content-language": language},
+        cookies=_kept_choice(request),
+    )
+
+
+def go_to(path: str, *cookies: Cookie) -> Response[None]:
+    """Answer a form: look there. path: one of ours."""
+    return Response(
+        None, status_code=HTTPStatus.SEE_OTHER, headers={**_HEADERS, "location": path}, cookies=list(cookies)
+    )
+
+
+def render_error(request: Request[Any, Any, Any], *, status: int, code: str, number: str | None) -> Response[str]:
+    """Say no to a person. number: what to name when they ask for help."""
+    language = page_language(request, request.app.state.house.settings.language)
+    known = f"page.error_{code}" if f"page.error_{code}" in keys(language) else "page.error_any"
+    home = "/dashboard" if request.url.path.startswith("/dashboard") else None
+    return render(request, "error.html", language, status=status, sentence=say(known, language), number=number, home=home)
+
+
+def page_language(request: Request[Any, Any, Any], default: str) -> str:
+    """Choose a page's language: what the reader clicked, now or before, else the browser's wish, else `default`."""
+    for clicked in (read_query(request, "language"), request.cookies.get(LANGUAGE_COOKIE)):
+        if clicked in LANGUAGES:
+            return clicked
+    return choose_language(request.headers.get("accept-language"), default)
+
+
+def show_time(moment: datetime, language: str, country: str, form: str) -> str:
+    """Write a time as clocks in a country show it. form: "short", "seconds", or "zone" with the zone's name."""
+    return format_datetime(moment, _TIMES[form], tzinfo=_zone(country), locale=language)
+
+
+def _kept_choice(request: Request[Any, Any, Any]) -> list[Cookie]:
+    clicked = read_query(request, "language")
+    if clicked not in LANGUAGES:
+        return []
+    secure = request.app.state.house.settings.base_url.startswith("https:")
+    return [
+        Cookie(LANGUAGE_COOKIE, value=clicked, max_age=_YEAR_SECONDS, httponly=True, samesite="lax", secure=secure)
+    ]
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(str(files("afriflow.web").joinpath("templates"))),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["asset_url"] = asset_url
+    environment.filters.update(time=show_time, pretty=_pretty, qr=_qr, wallet=_wallet, brand=_brand, ussd=_ussd)
+    return environment
+
+
+@cache
+def _zone(country: str) -> tzinfo:
+    """Find a country's time zone; the first by name where it has several, UTC where the system knows none."""
+    zones = sorted(zone for zone, territory in get_global("zone_territories").items() if territory == country)
+    for zone in zones:
+        try:
+            return ZoneInfo(zone)
+        except ZoneInfoNotFoundError:
+            continue
+    return UTC
+
+
+def _pretty(text: str) -> str:
+    """Lay JSON out for reading; anything else stays as it came."""
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
+        return text
+
+
+def _qr(text: str) -> str:
+    """Draw a QR code as the address of a picture; always dark on white, or phones do not read it."""
+    return segno.make(text, error="m", micro=False).svg_data_uri(border=3, light="#fff", omitsize=True)
+
+
+def _wallet(operator: str | None) -> str:
+    found = operators().get(operator or "")
+    return found.wallet if found else (operator or "")
+
+
+def _brand(operator: str) -> str:
+    """Name the family of an operator, for its colour."""
+    return operator.partition("_")[0]
+
+
+def _ussd(code: str) -> str:
+    """Write a USSD code as a link that phones dial."""
+    return "tel:" + code.replace("#", "%23")

@@ -1,0 +1,30 @@
+// Comforts only, every page works without: a form is sent once, and a waiting page notices what is new.
+(() => {
+  "use strict";
+  for (const form of document.querySelectorAll("form[data-once]")) {
+    const button = form.querySelector("button");
+    form.addEventListener("submit", () => setTimeout(() => { button.disabled = true; }));
+    // Going back shows the page as it was left: the button must work again.
+    addEventListener("pageshow", () => { button.disabled = false; });
+  }
+  const watched = document.querySelector("[data-watch]");
+  if (!watched) return;
+  const { watch, state, every } = watched.dataset;
+  let pause = Number(every) * 1000;
+  let timer;
+  const look = async () => {
+    clearTimeout(timer);
+    if (document.hidden) return; // asked again when the payer comes back from the operator's prompt
+    try {
+      const answer = await fetch(watch, { cache: "no-store" });
+      if (answer.ok && (await answer.json()).state !== state) {
+        location.replace(location.pathname);
+        return;
+      }
+    } catch { /* no network: the next look may have one */ }
+    pause = Math.min(pause * 1.1, 10000);
+    timer = setTimeout(look, pause);
+  };
+  document.addEventListener("visibilitychange", look);
+  timer = setTimeout(look, pause);
+})();
