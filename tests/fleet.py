@@ -69,6 +69,7 @@ class Fleet:
         self.ready = await ready_merchant(self.house, self.home, names, others_url=self.others_url)
         shop = Shop(SystemClock(), lambda: self.ready.webhook_secret, 300)
         handset = Handset(SystemClock(), random.Random(1))
+        stack.push_async_callback(handset.close)
         mounts: list[Any] = []
         self.seats: dict[str, Any] = {}
         for name in names:

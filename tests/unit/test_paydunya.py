@@ -87,7 +87,7 @@ def ipn(**changes: Any) -> dict[str, Any]:
 
 def test_the_factory_finds_it_by_its_folder_and_its_keys_are_sealed() -> None:
     assert specs()["paydunya"] is SPEC
-    assert secret_fields(SPEC) == {"master_key", "private_key", "token"}
+    assert secret_fields(SPEC.config_type) == {"master_key", "private_key", "token"}
     assert (SPEC.idempotency, SPEC.resend, SPEC.missing_is_final_after_seconds) == (
         "C",
         Resend.BEFORE_REFERENCE,

@@ -65,6 +65,7 @@ async def running(settings: Settings) -> AsyncGenerator[dict[str, Any]]:
         storage = home / "simulators"
         storage.mkdir(exist_ok=True)
         handset = Handset(SystemClock(), random.Random(), storage=storage)
+        stack.push_async_callback(handset.close)
         seats = [_seat(house, ready, provider, handset, storage) for provider in providers]
         phone = Phone(handset, f"{settings.base_url}/simulators/phone")
         mounts = [_mount(f"/simulators/{seat.name}", seat) for seat in seats]

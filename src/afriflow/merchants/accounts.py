@@ -56,7 +56,7 @@ class Accounts:
         for other, url in spec.base_urls.items():
             if other is not mode and urlsplit(base_url or spec.base_urls[mode]) == urlsplit(url):
                 raise BadAccount(account_id=account_id, reason=f"{url} is for {other} mode")  # S13
-        secret_names = secret_fields(spec)
+        secret_names = secret_fields(spec.config_type)
         open_part = {name: value for name, value in config.items() if name not in secret_names}
         secret_part = {name: value for name, value in config.items() if name in secret_names}
         await connection.execute(

@@ -6,9 +6,10 @@ import pkgutil
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import aiohttp
+import msgspec
 
 from afriflow.core.clock import Clock
 from afriflow.core.errors import BadAccount
@@ -35,29 +36,26 @@ def fill_config(spec: Spec, account_id: str, values: Mapping[str, Any]) -> Any:
 
     Raises BadAccount when a field is missing, unknown or of the wrong type.
     """
-    fields = {field.name: field for field in dataclasses.fields(spec.config_type)}
-    hints = get_type_hints(spec.config_type)
-    unknown = sorted(set(values) - set(fields))
+    unknown = sorted(set(values) - {field.name for field in dataclasses.fields(spec.config_type)})
     if unknown:
         raise BadAccount(account_id=account_id, reason=f"unknown: {', '.join(unknown)}")
-    filled: dict[str, Any] = {}
-    for name, field in fields.items():
-        if name not in values:
-            if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-                raise BadAccount(account_id=account_id, reason=f"missing: {name}")
-            continue
-        value = values[name]
-        wants_secret = hints[name] is Secret or Secret in getattr(hints[name], "__args__", ())
-        filled[name] = Secret(value) if wants_secret and isinstance(value, str) else value
-    return spec.config_type(**filled)
+    try:
+        return msgspec.convert(values, spec.config_type, dec_hook=_wrap)
+    except msgspec.ValidationError as error:
+        raise BadAccount(account_id=account_id, reason=str(error)) from error
 
 
-def secret_fields(spec: Spec) -> frozenset[str]:
+@cache
+def secret_fields(config_type: type[Any]) -> frozenset[str]:
     """Name the config fields that the vault seals."""
-    hints = get_type_hints(spec.config_type)
-    return frozenset(
-        name for name, hint in hints.items() if hint is Secret or Secret in getattr(hint, "__args__", ())
-    )
+    hints = get_type_hints(config_type)
+    return frozenset(name for name, hint in hints.items() if hint is Secret or Secret in get_args(hint))
+
+
+def _wrap(kind: type[Any], value: object) -> object:
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    raise TypeError(f"expected {kind.__name__}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
