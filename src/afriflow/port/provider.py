@@ -206,8 +206,10 @@ class Spec:
     idempotency: class A (by our id), B (queryable by our reference), C (neither).
     missing_is_final_after_seconds: how long after the last send "I do not know it" may be believed; None = never.
     config_type: a frozen dataclass of what an account needs; `Secret` fields are sealed in the vault.
-    adapter: makes a ready `PaymentProvider`. demo_config: what the simulator's account is opened with. identify: reads the ids of orders out of a notification without
-    judging it, to find out whose it is (our references and the provider's, both).
+    adapter: makes a ready `PaymentProvider`. demo_config: what the simulator's account is opened with. identify:
+    reads the ids of orders out of a notification without judging it, to find out whose it is (our references and the
+    provider's, both). payout_routes: what it can send out; `authorization` says nothing there. payout_resend: when
+    the same payout or refund may be sent again.
     """
 
     name: str
@@ -221,4 +223,6 @@ class Spec:
     adapter: Callable[[Account, ProviderHttp, Clock, Memory], PaymentProvider]
     identify: Callable[[Notification], tuple[str, ...]]
     documentation_url: str = ""
+    payout_routes: tuple[Route, ...] = ()
+    payout_resend: Resend = Resend.NEVER
     demo_config: Mapping[str, str] = field(default_factory=dict[str, str])
