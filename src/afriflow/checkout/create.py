@@ -59,7 +59,7 @@ class Creator:
         claim = make_claim(caller, key, _ROUTE, checkout.request)
         repeat = await self.idempotency.find(claim)
         if repeat is not None:
-            return await self._replay(caller, claim, repeat.transaction_id, repeat.response)
+            return await self._replay(caller, claim, repeat.object_id, repeat.response)
         decision = await self._decide(caller, checkout)
         transaction_id = self.ids.new("txn")
         with bound(transaction_id=transaction_id, merchant_id=caller.merchant_id):
@@ -68,7 +68,7 @@ class Creator:
                 repeat = await self.idempotency.find(claim)
                 if repeat is None:
                     raise Fault(reason="a key that was taken is gone")
-                return await self._replay(caller, claim, repeat.transaction_id, repeat.response)
+                return await self._replay(caller, claim, repeat.object_id, repeat.response)
             if planned is not None and decision is not None:
                 await self.sender.send(caller, planned, decision.candidates[1:], checkout.otp)
             return Reply(await self._answer(caller, claim, transaction_id), replayed=False)

@@ -35,9 +35,9 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """What an earlier request with this key left: its answer, or its transaction when it died before answering."""
+    """What an earlier request with this key left: its answer, or the object it made when it died before answering."""
 
-    transaction_id: str
+    object_id: str
     response: bytes | None
 
 
@@ -99,13 +99,13 @@ class Idempotency:
             waited += pause
         raise KeyInFlight(retry_after_seconds=_RETRY_AFTER_SECONDS)
 
-    async def claim(self, connection: Connection, claim: Claim, transaction_id: str) -> bool:
+    async def claim(self, connection: Connection, claim: Claim, object_id: str) -> bool:
         """Take the key in the transaction that creates the payment; False when another request has it.
 
         Blocks on the unique index until a racing winner has committed.
         """
         taken = await connection.fetchval(
-            store.KEY_CLAIM, claim.merchant_id, claim.mode, claim.key, claim.fingerprint, transaction_id
+            store.KEY_CLAIM, claim.merchant_id, claim.mode, claim.key, claim.fingerprint, object_id
         )
         return bool(taken)
 
@@ -127,7 +127,7 @@ class Idempotency:
         if row["fingerprint"] != claim.fingerprint:
             raise KeyReused
         in_flight = row["response"] is None and not row["lease_is_over"]
-        return Repeat(row["transaction_id"], row["response"]), in_flight
+        return Repeat(row["object_id"], row["response"]), in_flight
 
     async def _cached(self, claim: Claim) -> bytes | None:
         try:

@@ -21,7 +21,7 @@ from afriflow.core.transaction import Mode
 METADATA_ENTRIES_MAX = 50
 METADATA_CHARACTERS_MAX = 500
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}\.[^@\s.]{1,63}")
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}\.[^@\s.\x00-\x1f\x7f]{1,63}")
 _OTP = re.compile(r"[A-Za-z0-9]{1,36}")
 
 Text = Annotated[str, Meta(max_length=200)]

@@ -153,6 +153,7 @@ transactions = Table(
     Column("status", Text, nullable=False),
     Column("amount_minor", BigInteger, nullable=False),
     Column("currency", Text, nullable=False),
+    Column("refund_reserved_minor", BigInteger, nullable=False, server_default="0"),
     Column("refunded_minor", BigInteger, nullable=False, server_default="0"),
     Column("country", Text, nullable=False),
     Column("reference", Text, nullable=False),
@@ -184,7 +185,10 @@ transactions = Table(
         name="status",
     ),
     CheckConstraint(f"amount_minor BETWEEN 1 AND {AMOUNT_MINOR_MAX}", name="amount"),
-    CheckConstraint("refunded_minor BETWEEN 0 AND amount_minor", name="refunded"),
+    CheckConstraint(  # S8: what is promised back never exceeds what came, whatever races
+        "refunded_minor BETWEEN 0 AND refund_reserved_minor AND refund_reserved_minor <= amount_minor",
+        name="refunded",
+    ),
     CheckConstraint("refunded_minor = 0 OR status = 'succeeded'", name="refunded_only_when_paid"),
     Index("ix_transactions_recent", "merchant_id", "mode", "id"),
     Index("ix_transactions_status", "merchant_id", "mode", "status", "id"),
@@ -248,6 +252,65 @@ attempts = Table(
     Index("ix_attempts_provider_reference", "merchant_id", "provider_reference"),
 )
 
+disbursements = (
+    Table(  # money out: a refund of a transaction, or a payout to a person; each is sent as one order
+        "disbursements",
+        metadata,
+        _merchant(),
+        Column("id", Text, nullable=False),
+        *_mode(),
+        Column("kind", Text, nullable=False),
+        Column("status", Text, nullable=False),
+        Column("amount_minor", BigInteger, nullable=False),
+        Column("currency", Text, nullable=False),
+        Column("country", Text, nullable=False),
+        Column("transaction_id", Text),
+        Column("merchant_reference", Text),
+        Column("payment_method_id", Text, nullable=False),
+        Column("recipient_name", Text),
+        Column("description", Text),
+        _json("metadata", nullable=False),
+        Column("language", Text, nullable=False),
+        Column("provider", Text, nullable=False),
+        Column("account_id", Text, nullable=False),
+        _json("routing"),
+        Column("reference", Text, nullable=False),
+        Column("provider_reference", Text),
+        Column("operator_reference", Text),
+        Column("body_hash", LargeBinary, nullable=False),
+        Column("sends", SmallInteger, nullable=False, server_default="0"),
+        Column("checks", SmallInteger, nullable=False, server_default="0"),
+        _json("failure"),
+        Column("needs_review", Boolean, nullable=False, server_default=text("false")),
+        Column("unresolved", Boolean, nullable=False, server_default=text("false")),
+        Column("sequence", Integer, nullable=False, server_default="0"),
+        Column("story_length", Integer, nullable=False, server_default="0"),
+        _time("created_at"),
+        _time("last_sent_at", nullable=True),
+        _time("in_flight_until", nullable=True),
+        _time("updated_at"),
+        _time("finished_at", nullable=True),
+        PrimaryKeyConstraint("merchant_id", "id"),
+        UniqueConstraint("merchant_id", "reference"),
+        UniqueConstraint("merchant_id", "mode", "kind", "merchant_reference"),
+        CheckConstraint("kind IN ('refund', 'payout')", name="kind"),
+        CheckConstraint("(kind = 'refund') = (transaction_id IS NOT NULL)", name="refund_of"),
+        CheckConstraint(
+            "status IN ('unknown', 'pending', 'succeeded', 'failed', 'not_sent', 'never_received')",
+            name="status",
+        ),
+        CheckConstraint(f"amount_minor BETWEEN 1 AND {AMOUNT_MINOR_MAX}", name="amount"),
+        Index("ix_disbursements_recent", "merchant_id", "mode", "kind", "id"),
+        Index("ix_disbursements_transaction", "merchant_id", "transaction_id"),
+        Index(
+            "ix_disbursements_open",
+            "merchant_id",
+            "created_at",
+            postgresql_where=text("status IN ('unknown', 'pending')"),
+        ),
+    )
+)
+
 provider_references = Table(  # a notification knows only a reference: whose is it?
     "provider_references",
     metadata,
@@ -255,16 +318,17 @@ provider_references = Table(  # a notification knows only a reference: whose is 
     Column("reference", Text, nullable=False),
     _merchant(),
     Column("account_id", Text, nullable=False),
-    Column("transaction_id", Text, nullable=False),
-    Column("attempt_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("order_id", Text, nullable=False),
     PrimaryKeyConstraint("provider", "reference"),
+    CheckConstraint("kind IN ('payment', 'refund', 'payout')", name="kind"),
 )
 
 transaction_events = Table(  # append-only: what happened, in order, and on whose word
     "transaction_events",
     metadata,
     _merchant(),
-    Column("transaction_id", Text, nullable=False),
+    Column("subject_id", Text, nullable=False),  # the transaction, or the disbursement
     Column("position", Integer, nullable=False),
     *_mode(),
     Column("attempt_id", Text),
@@ -272,7 +336,7 @@ transaction_events = Table(  # append-only: what happened, in order, and on whos
     Column("source", Text, nullable=False),
     _json("facts", nullable=False),
     _time("created_at"),
-    PrimaryKeyConstraint("merchant_id", "transaction_id", "position"),
+    PrimaryKeyConstraint("merchant_id", "subject_id", "position"),
 )
 
 idempotency_keys = Table(  # S9: a key names one payment for ever
@@ -282,7 +346,7 @@ idempotency_keys = Table(  # S9: a key names one payment for ever
     *_mode(),
     Column("key", Text, nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),
-    Column("transaction_id", Text, nullable=False),
+    Column("object_id", Text, nullable=False),
     Column("response", LargeBinary),
     _time("created_at"),
     PrimaryKeyConstraint("merchant_id", "mode", "key"),
@@ -365,13 +429,13 @@ events = Table(  # outbound: the very bytes that are sent, written in the transa
     _merchant(),
     Column("id", Text, nullable=False),
     *_mode(),
-    Column("transaction_id", Text, nullable=False),
+    Column("subject_id", Text, nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("type", Text, nullable=False),
     Column("payload", LargeBinary, nullable=False),
     _time("created_at"),
     PrimaryKeyConstraint("merchant_id", "id"),
-    UniqueConstraint("merchant_id", "transaction_id", "sequence"),
+    UniqueConstraint("merchant_id", "subject_id", "sequence"),
     Index("ix_events_recent", "merchant_id", "mode", "id"),
 )
 
@@ -383,7 +447,7 @@ deliveries = Table(
     *_mode(),
     Column("event_id", Text, nullable=False),
     Column("endpoint_id", Text, nullable=False),
-    Column("transaction_id", Text, nullable=False),
+    Column("subject_id", Text, nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("status", Text, nullable=False),
     Column("tries", SmallInteger, nullable=False, server_default="0"),
@@ -392,7 +456,7 @@ deliveries = Table(
     _time("finished_at", nullable=True),
     PrimaryKeyConstraint("merchant_id", "id"),
     CheckConstraint("status IN ('waiting', 'delivered', 'given_up')", name="status"),
-    Index("ix_deliveries_order", "merchant_id", "endpoint_id", "transaction_id", "sequence"),
+    Index("ix_deliveries_order", "merchant_id", "endpoint_id", "subject_id", "sequence"),
     Index("ix_deliveries_event", "merchant_id", "event_id"),
 )
 

@@ -78,7 +78,7 @@ class Deliverer:
                     store.DELIVERY_BLOCKED_UNTIL,
                     merchant_id,
                     row["endpoint_id"],
-                    row["transaction_id"],
+                    row["subject_id"],
                     row["sequence"],
                 )
             if blocked_until is not None:
@@ -162,7 +162,7 @@ class Deliverer:
                     store.DELIVERY_NEXT,
                     row["merchant_id"],
                     row["endpoint_id"],
-                    row["transaction_id"],
+                    row["subject_id"],
                     row["sequence"],
                 )
                 if following:

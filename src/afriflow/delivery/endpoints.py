@@ -67,7 +67,7 @@ async def resend(
             mode=mode,
             event_id=event_id,
             endpoint_id=row["id"],
-            transaction_id=event["transaction_id"],
+            subject_id=event["subject_id"],
             sequence=event["sequence"],
         )
         for row in await connection.fetch(store.ENDPOINT_IDS, merchant_id, mode)

@@ -9,7 +9,7 @@ async def deliveries_of(
     connection: Connection, merchant_id: str, mode: Mode, transaction_id: str
 ) -> list[Record]:
     """List a payment's deliveries in order, each with its last try."""
-    return await connection.fetch(store.DELIVERIES_OF_TRANSACTION, merchant_id, mode, transaction_id)
+    return await connection.fetch(store.DELIVERIES_OF_SUBJECT, merchant_id, mode, transaction_id)
 
 
 async def latest_deliveries(

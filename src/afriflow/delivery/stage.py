@@ -25,14 +25,14 @@ async def stage(
     clock: Clock,
     merchant_id: str,
     mode: Mode,
-    transaction_id: str,
+    subject_id: str,
     sequence: int,
     kind: str,
     data: object,
 ) -> None:
     """Write an event and one delivery with its job for each endpoint of the merchant in this mode.
 
-    sequence: gapless per transaction, from 1. kind: "transaction.succeeded", …  data: the object as it is now;
+    subject_id: the transaction or disbursement. sequence: gapless per subject, from 1. kind: "transaction.succeeded", …  data: the object as it is now;
     the bytes are made here once and sent verbatim however late (H45).
     """
     event_id = ids.new("evt")
@@ -40,7 +40,7 @@ async def stage(
         {"type": kind, "timestamp": clock.now(), "data": data, "sequence": sequence}
     )
     await connection.execute(
-        store.EVENT_INSERT, merchant_id, event_id, mode, transaction_id, sequence, kind, payload
+        store.EVENT_INSERT, merchant_id, event_id, mode, subject_id, sequence, kind, payload
     )
     for row in await connection.fetch(store.ENDPOINT_IDS, merchant_id, mode):
         await stage_delivery(
@@ -50,7 +50,7 @@ async def stage(
             mode=mode,
             event_id=event_id,
             endpoint_id=row["id"],
-            transaction_id=transaction_id,
+            subject_id=subject_id,
             sequence=sequence,
         )
 
@@ -63,13 +63,13 @@ async def stage_delivery(
     mode: Mode,
     event_id: str,
     endpoint_id: str,
-    transaction_id: str,
+    subject_id: str,
     sequence: int,
 ) -> str:
     """Write one delivery and its job; gives the delivery's id."""
     delivery_id = ids.new("dlv")
     await connection.execute(
-        store.DELIVERY_INSERT, merchant_id, delivery_id, mode, event_id, endpoint_id, transaction_id, sequence
+        store.DELIVERY_INSERT, merchant_id, delivery_id, mode, event_id, endpoint_id, subject_id, sequence
     )
     payload = {"merchant_id": merchant_id, "delivery_id": delivery_id}
     await enqueue(connection, TASK, payload, key=delivery_key(delivery_id), priority=_PRIORITY)

@@ -1,17 +1,17 @@
 """The SQL of events, endpoints and deliveries."""
 
 EVENT_INSERT = """
-INSERT INTO events (merchant_id, id, mode, transaction_id, sequence, type, payload)
+INSERT INTO events (merchant_id, id, mode, subject_id, sequence, type, payload)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
 EVENT = """
-SELECT merchant_id, id, mode, transaction_id, sequence, type, payload, created_at
+SELECT merchant_id, id, mode, subject_id, sequence, type, payload, created_at
 FROM events WHERE merchant_id = $1 AND mode = $2 AND id = $3
 """
 EVENTS = """
-SELECT merchant_id, id, mode, transaction_id, sequence, type, payload, created_at FROM events
+SELECT merchant_id, id, mode, subject_id, sequence, type, payload, created_at FROM events
 WHERE merchant_id = $1 AND mode = $2 AND ($3::text IS NULL OR id < $3)
-  AND ($4::text IS NULL OR transaction_id = $4) AND ($5::text IS NULL OR type = $5)
+  AND ($4::text IS NULL OR subject_id = $4) AND ($5::text IS NULL OR type = $5)
 ORDER BY id DESC LIMIT $6
 """
 
@@ -36,11 +36,11 @@ SELECT id FROM webhook_endpoints WHERE merchant_id = $1 AND mode = $2 AND disabl
 """
 
 DELIVERY_INSERT = """
-INSERT INTO deliveries (merchant_id, id, mode, event_id, endpoint_id, transaction_id, sequence, status)
+INSERT INTO deliveries (merchant_id, id, mode, event_id, endpoint_id, subject_id, sequence, status)
 VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting')
 """
 DELIVERY = """
-SELECT d.merchant_id, d.id, d.mode, d.event_id, d.endpoint_id, d.transaction_id, d.sequence, d.status, d.tries,
+SELECT d.merchant_id, d.id, d.mode, d.event_id, d.endpoint_id, d.subject_id, d.sequence, d.status, d.tries,
        e.payload, e.type, w.url, w.sealed_secret, w.disabled_at
 FROM deliveries d
 JOIN events e ON e.merchant_id = d.merchant_id AND e.id = d.event_id
@@ -50,7 +50,7 @@ WHERE d.merchant_id = $1 AND d.id = $2
 # A merchant hears of one payment in order: an earlier message to the same endpoint goes first.
 DELIVERY_BLOCKED_UNTIL = """
 SELECT max(next_try_at) FROM deliveries
-WHERE merchant_id = $1 AND endpoint_id = $2 AND transaction_id = $3 AND sequence < $4 AND status = 'waiting'
+WHERE merchant_id = $1 AND endpoint_id = $2 AND subject_id = $3 AND sequence < $4 AND status = 'waiting'
 """
 DELIVERY_TRIED = """
 WITH tried AS (
@@ -61,22 +61,22 @@ UPDATE deliveries SET tries = tries + 1, status = $7, next_try_at = now() + make
        finished_at = CASE WHEN $7 = 'waiting' THEN NULL ELSE now() END
 WHERE merchant_id = $1 AND id = $2
 """
-DELIVERIES_OF_TRANSACTION = """
+DELIVERIES_OF_SUBJECT = """
 SELECT d.id, d.event_id, d.endpoint_id, d.sequence, d.status, d.tries, d.created_at, d.next_try_at, e.type, w.url,
        a.status AS last_status, a.answer AS last_answer, a.error AS last_error
 FROM deliveries d
 JOIN events e ON e.merchant_id = d.merchant_id AND e.id = d.event_id
 LEFT JOIN webhook_endpoints w ON w.merchant_id = d.merchant_id AND w.id = d.endpoint_id
 LEFT JOIN delivery_attempts a ON a.merchant_id = d.merchant_id AND a.delivery_id = d.id AND a.number = d.tries
-WHERE d.merchant_id = $1 AND d.mode = $2 AND d.transaction_id = $3 ORDER BY d.sequence, d.id
+WHERE d.merchant_id = $1 AND d.mode = $2 AND d.subject_id = $3 ORDER BY d.sequence, d.id
 """
 DELIVERY_NEXT = """
 SELECT id FROM deliveries
-WHERE merchant_id = $1 AND endpoint_id = $2 AND transaction_id = $3 AND sequence > $4 AND status = 'waiting'
+WHERE merchant_id = $1 AND endpoint_id = $2 AND subject_id = $3 AND sequence > $4 AND status = 'waiting'
 ORDER BY sequence LIMIT 1
 """
 DELIVERIES_LATEST = """
-SELECT d.id, d.event_id, d.transaction_id, d.status, d.tries, d.created_at, d.next_try_at, e.type, w.url,
+SELECT d.id, d.event_id, d.subject_id, d.status, d.tries, d.created_at, d.next_try_at, e.type, w.url,
        a.status AS last_status, a.answer AS last_answer, a.error AS last_error
 FROM (
     SELECT * FROM deliveries WHERE merchant_id = $1 AND mode = $2 ORDER BY id DESC LIMIT $3

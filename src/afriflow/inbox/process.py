@@ -58,7 +58,7 @@ class Processor:
         references = list(specs()[row["provider"]].identify(_notification(row)))[:10]
         owners = await connection.fetch(ledger_store.REFERENCE_OWNER, row["provider"], references)
         found = [
-            await connection.fetchrow(ledger_store.ATTEMPT, owner["merchant_id"], owner["attempt_id"])
+            await connection.fetchrow(ledger_store.ATTEMPT, owner["merchant_id"], owner["order_id"])
             for owner in owners
             if row["account_id"] in {None, owner["account_id"]}
         ]

@@ -123,8 +123,8 @@ class Receiver:
                     judged.verdict,
                     judged.reason,
                     "ignored" if forged else "received",
-                    owner["transaction_id"] if owner else None,
-                    owner["attempt_id"] if owner else None,
+                    None,
+                    owner["order_id"] if owner else None,
                     notification.received_at,
                 )
                 if not forged:

@@ -211,7 +211,7 @@ class Recorder:
                     clock=self.clock,
                     merchant_id=merchant_id,
                     mode=mode,
-                    transaction_id=transaction_id,
+                    subject_id=transaction_id,
                     sequence=row["sequence"] + offset,
                     kind=f"transaction.{name}",
                     data=shown,
@@ -226,16 +226,18 @@ class Recorder:
         return show_transaction(row, attempts, self.base_url)
 
 
-async def remember_reference(connection: Connection, attempt: Record, reference: str) -> None:
-    """Note whose reference this is, for notifications that name nothing else."""
+async def remember_reference(
+    connection: Connection, order: Record, reference: str, kind: str = "payment"
+) -> None:
+    """Note whose reference this is, for notifications that name nothing else. kind: payment, refund or payout."""
     await connection.execute(
         store.REFERENCE_INSERT,
-        attempt["provider"],
+        order["provider"],
         reference,
-        attempt["merchant_id"],
-        attempt["account_id"],
-        attempt["transaction_id"],
-        attempt["id"],
+        order["merchant_id"],
+        order["account_id"],
+        kind,
+        order["id"],
     )
 
 

@@ -101,21 +101,21 @@ RETURNING sends
 ATTEMPT_CHECKED = "UPDATE attempts SET checks = checks + 1 WHERE merchant_id = $1 AND id = $2"
 
 REFERENCE_INSERT = """
-INSERT INTO provider_references (provider, reference, merchant_id, account_id, transaction_id, attempt_id)
+INSERT INTO provider_references (provider, reference, merchant_id, account_id, kind, order_id)
 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
 """
 REFERENCE_OWNER = """
-SELECT merchant_id, account_id, transaction_id, attempt_id FROM provider_references
+SELECT merchant_id, account_id, kind, order_id FROM provider_references
 WHERE provider = $1 AND reference = ANY($2::text[])
 """
 
 STORY_APPEND = """
-INSERT INTO transaction_events (merchant_id, transaction_id, position, mode, attempt_id, kind, source, facts)
+INSERT INTO transaction_events (merchant_id, subject_id, position, mode, attempt_id, kind, source, facts)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
 STORY = """
 SELECT position, attempt_id, kind, source, facts, created_at FROM transaction_events
-WHERE merchant_id = $1 AND transaction_id = $2 ORDER BY position
+WHERE merchant_id = $1 AND subject_id = $2 ORDER BY position
 """
 
 LOG_INSERT = """

@@ -271,7 +271,7 @@ def show_message(row: Record) -> ShownMessage:
         row["id"],
         "event",
         row["type"],
-        row["transaction_id"],
+        row["subject_id"],
         row["sequence"],
         row["created_at"],
         msgspec.Raw(row["payload"]),

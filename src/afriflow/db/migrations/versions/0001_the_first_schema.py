@@ -104,7 +104,7 @@ def upgrade() -> None:
         sa.Column("mode", sa.Text(), nullable=False),
         sa.Column("event_id", sa.Text(), nullable=False),
         sa.Column("endpoint_id", sa.Text(), nullable=False),
-        sa.Column("transaction_id", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.Text(), nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("tries", sa.SmallInteger(), server_default="0", nullable=False),
@@ -121,7 +121,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_deliveries_order",
         "deliveries",
-        ["merchant_id", "endpoint_id", "transaction_id", "sequence"],
+        ["merchant_id", "endpoint_id", "subject_id", "sequence"],
         unique=False,
     )
     op.create_table(
@@ -137,11 +137,80 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("merchant_id", "delivery_id", "number", name=op.f("pk_delivery_attempts")),
     )
     op.create_table(
+        "disbursements",
+        sa.Column("merchant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("country", sa.Text(), nullable=False),
+        sa.Column("transaction_id", sa.Text(), nullable=True),
+        sa.Column("merchant_reference", sa.Text(), nullable=True),
+        sa.Column("payment_method_id", sa.Text(), nullable=False),
+        sa.Column("recipient_name", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("metadata", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("routing", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("provider_reference", sa.Text(), nullable=True),
+        sa.Column("operator_reference", sa.Text(), nullable=True),
+        sa.Column("body_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("sends", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("checks", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("failure", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("needs_review", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("unresolved", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("sequence", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("story_length", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("last_sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("in_flight_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(kind = 'refund') = (transaction_id IS NOT NULL)", name=op.f("ck_disbursements_refund_of")
+        ),
+        sa.CheckConstraint("kind IN ('refund', 'payout')", name=op.f("ck_disbursements_kind")),
+        sa.CheckConstraint("mode IN ('test', 'live')", name=op.f("ck_disbursements_mode")),
+        sa.CheckConstraint(
+            "status IN ('unknown', 'pending', 'succeeded', 'failed', 'not_sent', 'never_received')",
+            name=op.f("ck_disbursements_status"),
+        ),
+        sa.CheckConstraint("amount_minor BETWEEN 1 AND 1000000000000", name=op.f("ck_disbursements_amount")),
+        sa.PrimaryKeyConstraint("merchant_id", "id", name=op.f("pk_disbursements")),
+        sa.UniqueConstraint(
+            "merchant_id",
+            "mode",
+            "kind",
+            "merchant_reference",
+            name=op.f("uq_disbursements_merchant_id_mode_kind_merchant_reference"),
+        ),
+        sa.UniqueConstraint("merchant_id", "reference", name=op.f("uq_disbursements_merchant_id_reference")),
+    )
+    op.create_index(
+        "ix_disbursements_open",
+        "disbursements",
+        ["merchant_id", "created_at"],
+        unique=False,
+        postgresql_where=sa.text("status IN ('unknown', 'pending')"),
+    )
+    op.create_index(
+        "ix_disbursements_recent", "disbursements", ["merchant_id", "mode", "kind", "id"], unique=False
+    )
+    op.create_index(
+        "ix_disbursements_transaction", "disbursements", ["merchant_id", "transaction_id"], unique=False
+    )
+    op.create_table(
         "events",
         sa.Column("merchant_id", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("mode", sa.Text(), nullable=False),
-        sa.Column("transaction_id", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.Text(), nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("payload", sa.LargeBinary(), nullable=False),
@@ -149,10 +218,7 @@ def upgrade() -> None:
         sa.CheckConstraint("mode IN ('test', 'live')", name=op.f("ck_events_mode")),
         sa.PrimaryKeyConstraint("merchant_id", "id", name=op.f("pk_events")),
         sa.UniqueConstraint(
-            "merchant_id",
-            "transaction_id",
-            "sequence",
-            name=op.f("uq_events_merchant_id_transaction_id_sequence"),
+            "merchant_id", "subject_id", "sequence", name=op.f("uq_events_merchant_id_subject_id_sequence")
         ),
     )
     op.create_index("ix_events_recent", "events", ["merchant_id", "mode", "id"], unique=False)
@@ -162,7 +228,7 @@ def upgrade() -> None:
         sa.Column("mode", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
-        sa.Column("transaction_id", sa.Text(), nullable=False),
+        sa.Column("object_id", sa.Text(), nullable=False),
         sa.Column("response", sa.LargeBinary(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("mode IN ('test', 'live')", name=op.f("ck_idempotency_keys_mode")),
@@ -256,8 +322,11 @@ def upgrade() -> None:
         sa.Column("reference", sa.Text(), nullable=False),
         sa.Column("merchant_id", sa.Text(), nullable=False),
         sa.Column("account_id", sa.Text(), nullable=False),
-        sa.Column("transaction_id", sa.Text(), nullable=False),
-        sa.Column("attempt_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('payment', 'refund', 'payout')", name=op.f("ck_provider_references_kind")
+        ),
         sa.PrimaryKeyConstraint("provider", "reference", name=op.f("pk_provider_references")),
     )
     op.create_table(
@@ -272,7 +341,7 @@ def upgrade() -> None:
     op.create_table(
         "transaction_events",
         sa.Column("merchant_id", sa.Text(), nullable=False),
-        sa.Column("transaction_id", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.Text(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("mode", sa.Text(), nullable=False),
         sa.Column("attempt_id", sa.Text(), nullable=True),
@@ -281,9 +350,7 @@ def upgrade() -> None:
         sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("mode IN ('test', 'live')", name=op.f("ck_transaction_events_mode")),
-        sa.PrimaryKeyConstraint(
-            "merchant_id", "transaction_id", "position", name=op.f("pk_transaction_events")
-        ),
+        sa.PrimaryKeyConstraint("merchant_id", "subject_id", "position", name=op.f("pk_transaction_events")),
     )
     op.create_table(
         "transactions",
@@ -293,6 +360,7 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("refund_reserved_minor", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("refunded_minor", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("country", sa.Text(), nullable=False),
         sa.Column("reference", sa.Text(), nullable=False),
@@ -327,7 +395,8 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("amount_minor BETWEEN 1 AND 1000000000000", name=op.f("ck_transactions_amount")),
         sa.CheckConstraint(
-            "refunded_minor BETWEEN 0 AND amount_minor", name=op.f("ck_transactions_refunded")
+            "refunded_minor BETWEEN 0 AND refund_reserved_minor AND refund_reserved_minor <= amount_minor",
+            name=op.f("ck_transactions_refunded"),
         ),
         sa.PrimaryKeyConstraint("merchant_id", "id", name=op.f("pk_transactions")),
         sa.UniqueConstraint(
