@@ -16,6 +16,7 @@ from afriflow.checkout.create import Creator
 from afriflow.checkout.follow import Follower, FollowLimits
 from afriflow.checkout.idempotency import Idempotency
 from afriflow.checkout.plan import Planner
+from afriflow.checkout.plan_out import OutPlanner
 from afriflow.checkout.request import Limits
 from afriflow.checkout.send import Sender
 from afriflow.checkout.session import Sessions
@@ -26,6 +27,7 @@ from afriflow.delivery.deliver import Deliverer, DeliveryLimits
 from afriflow.inbox.process import Processor
 from afriflow.inbox.receive import Receiver
 from afriflow.ledger.record import Recorder
+from afriflow.ledger.record_out import OutRecorder
 from afriflow.merchants.accounts import Accounts
 from afriflow.merchants.vault import Vault
 from afriflow.port.factory import PaymentFactory
@@ -109,7 +111,22 @@ async def assemble(settings: Settings, *, clock: Clock | None = None) -> Assembl
     follow_limits = FollowLimits(
         settings.follow_ladder_seconds, settings.resend_window_seconds, settings.unresolved_after_seconds
     )
-    follower = Follower(database, accounts, factory, recorder, planner, sender, clock, follow_limits)
+    out_recorder = OutRecorder(ids, clock)
+    out_planner = OutPlanner(
+        ids, clock, vault.attempt_secret, settings.send_lease_seconds, settings.follow_ladder_seconds[0]
+    )
+    follower = Follower(
+        database,
+        accounts,
+        factory,
+        recorder,
+        out_recorder,
+        planner,
+        out_planner,
+        sender,
+        clock,
+        follow_limits,
+    )
     delivery_session = open_session(connections_max=settings.provider_connections_max)
     delivery_limits = DeliveryLimits(
         settings.delivery_ladder_seconds,
@@ -138,7 +155,7 @@ async def assemble(settings: Settings, *, clock: Clock | None = None) -> Assembl
         follower=follower,
         sessions=Sessions(database, recorder, follower),
         receiver=Receiver(database, accounts, factory, ids, clock),
-        processor=Processor(database, accounts, factory, recorder, follower.check, clock),
+        processor=Processor(database, accounts, factory, recorder, out_recorder, follower.check, clock),
         deliverer=Deliverer(database, vault, clock, delivery_session, delivery_limits),
         # Twice the ladder: what is older has long been marked unresolved and is asked for by hand.
         sweeper=Sweeper(database, 2 * settings.follow_ladder_seconds[-1]),

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from afriflow.checkout.call import Planned
 from afriflow.checkout.create import opening
-from afriflow.checkout.plan import Planned, Planner, keep_method, load_method
+from afriflow.checkout.plan import Planner, keep_method, load_method
 from afriflow.checkout.request import ConfirmRequest, check_otp, read_method
 from afriflow.checkout.send import Sender
 from afriflow.core.clock import Clock

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from afriflow.checkout.plan import Planned, Planner
+from afriflow.checkout.call import Planned, ask, kind_of, resend_of, statements
+from afriflow.checkout.plan import Planner
+from afriflow.checkout.plan_out import OutPlanner
 from afriflow.checkout.send import Sender
 from afriflow.core.clock import Clock
-from afriflow.core.errors import NotFound, NotVerifiable
+from afriflow.core.errors import Fault, NotFound, NotVerifiable
 from afriflow.core.evidence import (
     Evidence,
     Failed,
@@ -23,6 +25,8 @@ from afriflow.db.engine import Database, Record, one
 from afriflow.jobs.queue import Payload, Snooze
 from afriflow.ledger import store
 from afriflow.ledger.record import Recorder
+from afriflow.ledger.record_out import OutRecorder
+from afriflow.ledger.search import order_of
 from afriflow.merchants.accounts import Accounts
 from afriflow.merchants.keys import Caller
 from afriflow.observe.log import bound, page
@@ -47,7 +51,9 @@ class Follower:
     accounts: Accounts
     factory: PaymentFactory
     recorder: Recorder
+    out_recorder: OutRecorder
     planner: Planner
+    out_planner: OutPlanner
     sender: Sender
     clock: Clock
     limits: FollowLimits
@@ -56,7 +62,7 @@ class Follower:
         """One rung. payload: merchant_id, attempt_id. Raises Snooze until the attempt is final or the ladder ends."""
         merchant_id, attempt_id = payload["merchant_id"], payload["attempt_id"]
         async with self.database.connection() as connection:
-            attempt = await connection.fetchrow(store.ATTEMPT, merchant_id, attempt_id)
+            attempt = await order_of(connection, merchant_id, attempt_id)
         if attempt is None or attempt["status"] not in OPEN:
             return
         after = await self.check(attempt)
@@ -84,7 +90,7 @@ class Follower:
 
         An order that the provider does not know is sent again, the same id and body, where that can do no harm.
         """
-        with bound(transaction_id=attempt["transaction_id"], attempt_id=attempt["id"]):
+        with bound(order_id=attempt["id"]):
             planned = await self._restore(attempt)
             opened = self.factory.open(planned.account)
             answer = await self._ask(opened, planned)
@@ -95,37 +101,48 @@ class Follower:
                 attempt = await self._resend(opened, planned, attempt)
             return attempt
 
-    async def _restore(self, attempt: Record) -> Planned:
+    async def _restore(self, order: Record) -> Planned:
         async with self.database.connection() as connection:
-            merchant_id = attempt["merchant_id"]
-            account = await self.accounts.account(connection, merchant_id, attempt["account_id"])
-            row = await one(
-                connection, store.TRANSACTION, merchant_id, attempt["mode"], attempt["transaction_id"]
-            )
+            merchant_id = order["merchant_id"]
+            account = await self.accounts.account(connection, merchant_id, order["account_id"])
             name = await self.accounts.merchant_name(connection, merchant_id)
-            order = await self.planner.order(
-                connection, name, row, attempt["reference"], attempt["provider_reference"], None
+            if kind_of(order) != "payment":
+                return Planned(
+                    order, account, await self.out_planner.order(connection, name, order), order["sends"]
+                )
+            row = await one(
+                connection, store.TRANSACTION, merchant_id, order["mode"], order["transaction_id"]
             )
-        return Planned(attempt, account, order, attempt["sends"])
+            restored = await self.planner.order(
+                connection, name, row, order["reference"], order["provider_reference"], None
+            )
+        return Planned(order, account, restored, order["sends"])
 
     async def _ask(self, opened: OpenProvider, planned: Planned) -> Answer:
         try:
-            return await opened.adapter.verify(planned.order)
+            return await ask(opened, planned.order)
         except Exception as error:  # noqa: BLE001 — an adapter's mistake must not lose track of money
             page("adapter_failed", provider=planned.account.provider, reason=repr(error)[:300])
             return Answer(Unclear(f"the adapter failed: {type(error).__name__}"))
 
-    async def _record(self, opened: OpenProvider, attempt: Record, answer: Answer, source: Source) -> Record:
+    async def _record(self, opened: OpenProvider, order: Record, answer: Answer, source: Source) -> Record:
+        evidence = Evidence(source, answer.word, answer.provider_reference)
+        merchant_id, order_id = order["merchant_id"], order["id"]
         async with self.database.transaction() as connection:
-            await self.recorder.record(
-                connection,
-                merchant_id=attempt["merchant_id"],
-                attempt_id=attempt["id"],
-                evidence=Evidence(source, answer.word, answer.provider_reference),
-            )
-            await connection.execute(store.ATTEMPT_CHECKED, attempt["merchant_id"], attempt["id"])
-            await self.recorder.keep_exchanges(connection, attempt, opened.http.exchanges)
-            return await one(connection, store.ATTEMPT, attempt["merchant_id"], attempt["id"])
+            if kind_of(order) == "payment":
+                await self.recorder.record(
+                    connection, merchant_id=merchant_id, attempt_id=order_id, evidence=evidence
+                )
+            else:
+                await self.out_recorder.record(
+                    connection, merchant_id=merchant_id, disbursement_id=order_id, evidence=evidence
+                )
+            await connection.execute(statements(order).checked, merchant_id, order_id)
+            await self.recorder.keep_exchanges(connection, order, opened.http.exchanges)
+            found = await order_of(connection, merchant_id, order_id)
+        if found is None:
+            raise Fault(reason="an order is gone", order_id=order_id)
+        return found
 
     def _is_beyond_arrival(self, opened: OpenProvider, attempt: Record, answer: Answer) -> bool:
         """Whether "I do not know it" may be believed: the provider's own quarantine after the last send is over."""
@@ -139,7 +156,7 @@ class Follower:
             return False
         if self.clock.now() - attempt["created_at"] > timedelta(seconds=self.limits.resend_window_seconds):
             return False
-        match opened.spec.resend:
+        match resend_of(opened, attempt):
             case Resend.ALWAYS:
                 return isinstance(answer.word, Missing)
             case Resend.BEFORE_REFERENCE:
@@ -151,7 +168,7 @@ class Follower:
         """Send the same order again, with a new permission that only one process gets."""
         async with self.database.connection() as connection:
             send = await connection.fetchval(
-                store.ATTEMPT_RESEND,
+                statements(attempt).resend,
                 attempt["merchant_id"],
                 attempt["id"],
                 attempt["sends"],
@@ -165,7 +182,7 @@ class Follower:
             answer = Answer(Unclear(f"sent again: {type(answer.word).__name__}"), answer.provider_reference)
         after = await self._record(opened, attempt, answer, Source.ANSWER)
         async with self.database.connection() as connection:
-            await connection.execute(store.ATTEMPT_LANDED, attempt["merchant_id"], attempt["id"], send)
+            await connection.execute(statements(attempt).landed, attempt["merchant_id"], attempt["id"], send)
         return after
 
     def _in_flight(self, attempt: Record) -> bool:
@@ -177,15 +194,16 @@ class Follower:
         if age < timedelta(seconds=self.limits.unresolved_after_seconds):
             return
         async with self.database.connection() as connection:
-            marked = await connection.execute(
-                store.TRANSACTION_UNRESOLVED, attempt["merchant_id"], attempt["transaction_id"]
-            )
+            if kind_of(attempt) == "payment":
+                marked = await connection.execute(
+                    store.TRANSACTION_UNRESOLVED, attempt["merchant_id"], attempt["transaction_id"]
+                )
+            else:
+                marked = await connection.execute(
+                    store.DISBURSEMENT_UNRESOLVED, attempt["merchant_id"], attempt["id"]
+                )
         if marked == "UPDATE 1":
-            page(
-                "payment_unresolved",
-                transaction_id=attempt["transaction_id"],
-                age_seconds=int(age.total_seconds()),
-            )
+            page("order_unresolved", order_id=attempt["id"], age_seconds=int(age.total_seconds()))
 
     def _pause(self, attempt: Record) -> float:
         """How long until the next rung; past the last one, the last pause again: nobody is ever forgotten."""

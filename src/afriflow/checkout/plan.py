@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from afriflow.checkout.call import AnyOrder, Planned
 from afriflow.core.ids import Ids, attempt_uuid
 from afriflow.core.method import MethodType, PaymentMethod
 from afriflow.core.money import Money
@@ -17,20 +18,11 @@ from afriflow.jobs.queue import enqueue
 from afriflow.ledger import store
 from afriflow.ledger.record import remember_reference
 from afriflow.merchants.keys import Caller
+from afriflow.port.money_out import RefundOrder
 from afriflow.port.provider import Account, Order, Secret
 
 FOLLOW = "follow"
 EXPIRE = "expire"
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """An attempt whose intent is committed and which may now be sent, once. send: the number of this send."""
-
-    attempt: Record
-    account: Account
-    order: Order
-    send: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +109,13 @@ class Planner:
         )
 
 
-def body_hash(order: Order, account: Account) -> bytes:
-    """Hash what must never differ between two sends of one attempt (S3)."""
-    msisdn = order.method.msisdn.e164 if order.method.msisdn else ""
-    facts = [
-        order.reference,
-        account.id,
-        order.money.amount_minor,
-        order.money.currency,
-        order.method.operator,
-        msisdn,
-    ]
+def body_hash(order: AnyOrder, account: Account) -> bytes:
+    """Hash what must never differ between two sends of one order (S3)."""
+    facts: list[object] = [order.reference, account.id, order.money.amount_minor, order.money.currency]
+    if isinstance(order, RefundOrder):
+        facts.append(order.payment_reference)
+    else:
+        facts += [order.method.operator, order.method.msisdn.e164 if order.method.msisdn else ""]
     return hashlib.sha256(msgspec.json.encode(facts)).digest()
 
 

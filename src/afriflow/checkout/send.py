@@ -8,14 +8,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from afriflow.checkout.plan import Planned, Planner, body_hash
+from afriflow.checkout.call import Planned, kind_of, operation_of, start, statements
+from afriflow.checkout.plan import Planner, body_hash
 from afriflow.core.clock import Clock
 from afriflow.core.errors import AfriFlowError, Fault
 from afriflow.core.evidence import Evidence, NotSent, Pending, Refused, Source, Unclear, Word
 from afriflow.core.method import Failure, FailureCode, NextAction
 from afriflow.core.transaction import FINAL, TransactionStatus
 from afriflow.db.engine import Database
-from afriflow.ledger import store
 from afriflow.ledger.record import Recorder, remember_reference
 from afriflow.merchants.keys import Caller
 from afriflow.observe.log import bound, logger, page
@@ -25,7 +25,6 @@ from afriflow.routing.choose import Candidate
 from afriflow.routing.health import Health
 
 _log = logger("checkout")
-_OPERATION = "initiate"
 # Less than the lease by this much: an answer must still be written while the lease holds.
 _LEASE_MARGIN_SECONDS = 5
 
@@ -58,21 +57,23 @@ class Sender:
         waiting = list(others)
         current: Planned | None = planned
         while current is not None:
-            with bound(transaction_id=current.attempt["transaction_id"], attempt_id=current.attempt["id"]):
+            with bound(transaction_id=current.row["transaction_id"], attempt_id=current.row["id"]):
                 opened = self.factory.open(current.account)
                 answer = await self.call(opened, current)
                 current = await self._settle(caller, opened, current, answer, waiting, otp)
 
     async def call(self, opened: OpenProvider, planned: Planned) -> Answer:
         """Make one call to the provider; whatever goes wrong inside is `Unclear`, never an end."""
-        attempt = planned.attempt
+        attempt = planned.row
         if body_hash(planned.order, planned.account) != bytes(attempt["body_hash"]):
             raise Fault(reason="an attempt's order changed between two sends", attempt_id=attempt["id"])
+
+        sending, kind = statements(attempt), kind_of(attempt)
 
         async def keep(provider_reference: str, next_action: NextAction | None = None) -> None:
             async with self.database.transaction() as connection:
                 kept = await connection.execute(
-                    store.ATTEMPT_KEEP,
+                    sending.keep,
                     attempt["merchant_id"],
                     attempt["id"],
                     provider_reference,
@@ -80,8 +81,8 @@ class Sender:
                 )
                 if kept == "UPDATE 0":
                     raise LeaseLost(attempt_id=attempt["id"])
-                await remember_reference(connection, attempt, provider_reference)
-                if next_action is not None:
+                await remember_reference(connection, attempt, provider_reference, kind)
+                if next_action is not None and kind == "payment":
                     await self.recorder.record(
                         connection,
                         merchant_id=attempt["merchant_id"],
@@ -89,12 +90,13 @@ class Sender:
                         evidence=Evidence(Source.ANSWER, Pending(next_action)),
                     )
 
-        permission = await self.health.ask(planned.account.id, _OPERATION)
+        operation = operation_of(attempt)
+        permission = await self.health.ask(planned.account.id, operation)
         if not permission.allowed:  # it closed between routing and here; nothing was sent
             return Answer(NotSent(Failure(FailureCode.PROVIDER_UNAVAILABLE, "breaker_open")))
         try:
             async with asyncio.timeout(self.planner.lease_seconds - _LEASE_MARGIN_SECONDS):
-                answer = await opened.adapter.initiate(planned.order, keep)
+                answer = await start(opened, planned.order, keep)
         except TimeoutError:
             answer = Answer(Unclear("the provider took longer than the send's lease"))
         except LeaseLost:
@@ -102,7 +104,7 @@ class Sender:
         except Exception as error:  # noqa: BLE001 — an adapter's mistake must not lose track of money
             page("adapter_failed", provider=planned.account.provider, reason=repr(error)[:300])
             answer = Answer(Unclear(f"the adapter failed: {type(error).__name__}"))
-        await self.health.tell(planned.account.id, _OPERATION, answer.word, permission)
+        await self.health.tell(planned.account.id, operation, answer.word, permission)
         _log.info("provider_answered", provider=planned.account.provider, word=type(answer.word).__name__)
         return answer
 
@@ -116,7 +118,7 @@ class Sender:
         otp: str | None,
     ) -> Planned | None:
         """Commit the answer and, in the same transaction, the next attempt when there may be one."""
-        attempt = planned.attempt
+        attempt = planned.row
         async with self.database.transaction() as connection:
             row = await self.recorder.lock(connection, attempt["merchant_id"], attempt["transaction_id"])
             session_open = (
@@ -134,7 +136,7 @@ class Sender:
                 another_follows=following is not None,
             )
             await connection.execute(
-                store.ATTEMPT_LANDED, attempt["merchant_id"], attempt["id"], planned.send
+                statements(attempt).landed, attempt["merchant_id"], attempt["id"], planned.send
             )
             await self.recorder.keep_exchanges(connection, attempt, opened.http.exchanges)
             if following is None or not step.changed:

@@ -9,13 +9,15 @@ from afriflow.core.evidence import Evidence, Failed, Pending, Source, Succeeded,
 from afriflow.core.transaction import OPEN, AttemptStatus
 from afriflow.db.engine import Connection, Database, Record
 from afriflow.inbox import store
-from afriflow.inbox.receive import NOBODY
+from afriflow.inbox.receive import NOBODY, references_in
 from afriflow.jobs.queue import Payload, Snooze
 from afriflow.ledger import store as ledger_store
 from afriflow.ledger.record import Recorder
+from afriflow.ledger.record_out import OutRecorder
+from afriflow.ledger.search import order_of
 from afriflow.merchants.accounts import Accounts
 from afriflow.observe.log import bound, page
-from afriflow.port.factory import PaymentFactory, specs
+from afriflow.port.factory import PaymentFactory
 from afriflow.port.provider import Notification, Report, Verdict
 
 # Asks the provider how an attempt stands and records it; given by the app, since checkout stands beside us.
@@ -34,6 +36,7 @@ class Processor:
     accounts: Accounts
     factory: PaymentFactory
     recorder: Recorder
+    out_recorder: OutRecorder
     check: Check
     clock: Clock
 
@@ -55,10 +58,10 @@ class Processor:
 
     async def _attempts(self, connection: Connection, row: Record) -> list[Record]:
         """Find the attempts that a notification names and that belong to the account it came for."""
-        references = list(specs()[row["provider"]].identify(_notification(row)))[:10]
+        references = references_in(row["provider"], _notification(row))
         owners = await connection.fetch(ledger_store.REFERENCE_OWNER, row["provider"], references)
         found = [
-            await connection.fetchrow(ledger_store.ATTEMPT, owner["merchant_id"], owner["order_id"])
+            await order_of(connection, owner["merchant_id"], owner["order_id"])
             for owner in owners
             if row["account_id"] in {None, owner["account_id"]}
         ]
@@ -85,12 +88,7 @@ class Processor:
         decides = isinstance(report.word, Pending | Succeeded | Failed)
         if signed and decides and attempt["status"] in OPEN:
             async with self.database.transaction() as connection:
-                await self.recorder.record(
-                    connection,
-                    merchant_id=attempt["merchant_id"],
-                    attempt_id=attempt["id"],
-                    evidence=Evidence(Source.CALLBACK, report.word, report.provider_reference),
-                )
+                await self._record(connection, attempt, report)
                 # The mark commits with the effect: never handled without it, never twice.
                 await self._mark(
                     connection, row, attempt, "handled", f"recorded {type(report.word).__name__}"
@@ -98,6 +96,18 @@ class Processor:
             return f"recorded {type(report.word).__name__}"
         after = await self.check(attempt)
         return f"asked the provider: {after['status']}"
+
+    async def _record(self, connection: Connection, order: Record, report: Report) -> None:
+        evidence = Evidence(Source.CALLBACK, report.word, report.provider_reference)
+        merchant_id, order_id = order["merchant_id"], order["id"]
+        if order.get("kind") is None:
+            await self.recorder.record(
+                connection, merchant_id=merchant_id, attempt_id=order_id, evidence=evidence
+            )
+        else:
+            await self.out_recorder.record(
+                connection, merchant_id=merchant_id, disbursement_id=order_id, evidence=evidence
+            )
 
     async def _unmatched(self, row: Record) -> None:
         if self.clock.now() - row["received_at"] < timedelta(seconds=_EARLY_SECONDS):

@@ -23,6 +23,8 @@ _UNMATCHED_DELAY_SECONDS = 2
 # Headers that could hold what must not be kept.
 _UNKEPT_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _HEADER_CHARACTERS_MAX = 4_000
+# A notification speaks of one order under its two ids; more is a list that nobody documents.
+_REFERENCES_MAX = 10
 _PRIORITY = 10
 
 
@@ -68,13 +70,13 @@ class Receiver:
     ) -> Record | None:
         """Find the attempt a notification speaks of, without believing anything else in it."""
         try:
-            references = specs()[provider].identify(notification)
+            references = references_in(provider, notification)
         except Exception as error:  # noqa: BLE001 — as above
             page("adapter_failed", provider=provider, reason=repr(error)[:300])
             return None
         if not references:
             return None
-        return await connection.fetchrow(ledger_store.REFERENCE_OWNER, provider, list(references)[:10])
+        return await connection.fetchrow(ledger_store.REFERENCE_OWNER, provider, references)
 
     async def _account(
         self, connection: Connection, provider: str, account_id: str | None, owner: Record | None
@@ -141,3 +143,12 @@ class Receiver:
             _log.info(
                 "notification_kept", provider=provider, verdict=judged.verdict.value, reason=judged.reason
             )
+
+
+def references_in(provider: str, notification: Notification) -> list[str]:
+    """Name the orders that a notification speaks of, as far as they can be ours.
+
+    PostgreSQL holds neither NUL nor half of a surrogate pair, so that nothing of ours is called so.
+    """
+    found = specs()[provider].identify(notification)[:_REFERENCES_MAX]
+    return [text for text in found if "\x00" not in text and text == text.encode("utf-8", "replace").decode()]

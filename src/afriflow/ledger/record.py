@@ -85,7 +85,7 @@ class Recorder:
             if step.changed or brings_reference:
                 await self._write_attempt(connection, attempt, step.attempt, evidence.provider_reference)
             if step.changed or step.alert or _worth_telling(evidence, attempt):
-                entry = (evidence.word.__class__.__name__, evidence.source.value, _facts(evidence, step))
+                entry = (evidence.word.__class__.__name__, evidence.source.value, story_facts(evidence, step))
                 await self._write(connection, row, step, [(attempt_id, *entry)])
             if step.alert:
                 page("payment_needs_attention", why=step.alert, provider=attempt["provider"])
@@ -123,19 +123,17 @@ class Recorder:
             raise NotFound(id=transaction_id)
         return row
 
-    async def keep_exchanges(
-        self, connection: Connection, attempt: Record, exchanges: list[Exchange]
-    ) -> None:
+    async def keep_exchanges(self, connection: Connection, order: Record, exchanges: list[Exchange]) -> None:
         """Write what was said to and by the provider, and forget it, so that a second call writes nothing twice."""
         for exchange in exchanges:
             await connection.execute(
                 store.LOG_INSERT,
-                attempt["merchant_id"],
+                order["merchant_id"],
                 self.ids.new("log"),
-                attempt["mode"],
-                attempt["account_id"],
-                attempt["transaction_id"],
-                attempt["id"],
+                order["mode"],
+                order["account_id"],
+                order["transaction_id"],
+                order["id"],
                 exchange.operation,
                 exchange.method,
                 exchange.url,
@@ -269,7 +267,8 @@ def _worth_telling(evidence: Evidence, attempt: Record) -> bool:
     return isinstance(evidence.word, Unclear) and attempt["checks"] == 0
 
 
-def _facts(evidence: Evidence, step: Step) -> dict[str, Any]:
+def story_facts(evidence: Evidence, step: Step) -> dict[str, Any]:
+    """Write a word and what it did as the story keeps it."""
     word = evidence.word
     facts = {item.name: getattr(word, item.name) for item in fields(word)}
     stored: dict[str, Any] = msgspec.to_builtins({k: v for k, v in facts.items() if v is not None})

@@ -136,3 +136,9 @@ async def notifications_of(
     connection: Connection, merchant_id: str, mode: Mode, transaction_id: str
 ) -> list[Record]:
     return await connection.fetch(store.NOTIFICATIONS, merchant_id, mode, transaction_id)
+
+
+async def order_of(connection: Connection, merchant_id: str, order_id: str) -> Record | None:
+    """Give an order of either way, by its id: a payment's attempt, a refund or a payout."""
+    query = store.ATTEMPT if order_id.startswith("att_") else store.DISBURSEMENT
+    return await connection.fetchrow(query, merchant_id, order_id)

@@ -1,4 +1,6 @@
-"""The SQL of transactions, attempts and their story."""
+"""The SQL of transactions, attempts, disbursements and their stories."""
+
+from dataclasses import dataclass
 
 _TRANSACTION_COLUMNS = """
 t.merchant_id, t.id, t.mode, t.status, t.amount_minor, t.currency, t.refunded_minor, t.country, t.reference,
@@ -72,6 +74,9 @@ ATTEMPTS_OF_MANY = f"""
 SELECT {_ATTEMPT_COLUMNS} FROM attempts WHERE merchant_id = $1 AND transaction_id = ANY($2::text[]) ORDER BY number
 """
 ATTEMPT = f"SELECT {_ATTEMPT_COLUMNS} FROM attempts WHERE merchant_id = $1 AND id = $2"
+ATTEMPT_THAT_PAID = f"""
+SELECT {_ATTEMPT_COLUMNS} FROM attempts WHERE merchant_id = $1 AND transaction_id = $2 AND status = 'succeeded'
+"""
 ATTEMPT_INSERT = """
 INSERT INTO attempts (
     merchant_id, id, mode, transaction_id, number, provider, account_id, reference, status, amount_minor, currency,
@@ -84,22 +89,6 @@ UPDATE attempts SET status = $3, failure = $4, operator_reference = coalesce($5,
        finished_at = CASE WHEN $3 IN ('planned', 'unknown', 'pending') THEN NULL ELSE coalesce(finished_at, now()) END
 WHERE merchant_id = $1 AND id = $2
 """
-ATTEMPT_KEEP = """
-UPDATE attempts SET provider_reference = $3, updated_at = now()
-WHERE merchant_id = $1 AND id = $2 AND provider_reference IS NULL AND sends = $4
-  AND status IN ('planned', 'unknown', 'pending')
-"""
-ATTEMPT_LANDED = (
-    "UPDATE attempts SET in_flight_until = NULL WHERE merchant_id = $1 AND id = $2 AND sends = $3"
-)
-ATTEMPT_RESEND = """
-UPDATE attempts SET sends = sends + 1, last_sent_at = now(), in_flight_until = now() + make_interval(secs => $4)
-WHERE merchant_id = $1 AND id = $2 AND sends = $3 AND status = 'unknown'
-  AND (in_flight_until IS NULL OR in_flight_until < now())
-RETURNING sends
-"""
-ATTEMPT_CHECKED = "UPDATE attempts SET checks = checks + 1 WHERE merchant_id = $1 AND id = $2"
-
 REFERENCE_INSERT = """
 INSERT INTO provider_references (provider, reference, merchant_id, account_id, kind, order_id)
 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
@@ -135,12 +124,110 @@ FROM webhook_events WHERE merchant_id = $1 AND mode = $2 AND transaction_id = $3
 """
 
 OPEN_WITHOUT_JOB = """
-SELECT a.merchant_id, a.id FROM attempts a
-WHERE a.status IN ('planned', 'unknown', 'pending')
-  AND a.created_at > now() - make_interval(secs => $2)
+SELECT o.merchant_id, o.id FROM (
+    SELECT merchant_id, id, created_at FROM attempts WHERE status IN ('planned', 'unknown', 'pending')
+    UNION ALL
+    SELECT merchant_id, id, created_at FROM disbursements WHERE status IN ('unknown', 'pending')
+) o
+WHERE o.created_at > now() - make_interval(secs => $2)
   AND NOT EXISTS (
       SELECT 1 FROM jobs.pgqueuer j
-      WHERE j.dedupe_key = 'follow:' || a.id AND j.status IN ('queued', 'picked')
+      WHERE j.dedupe_key = 'follow:' || o.id AND j.status IN ('queued', 'picked')
   )
-ORDER BY a.created_at LIMIT $1
+ORDER BY o.created_at LIMIT $1
 """
+
+# ── money out ───────────────────────────────────────────────────────────────────────────────────────────────────
+_OUT_COLUMNS = """
+d.merchant_id, d.id, d.mode, d.kind, d.status, d.amount_minor, d.currency, d.country, d.transaction_id,
+d.merchant_reference, d.payment_method_id, d.recipient_name, d.description, d.metadata, d.language, d.provider,
+d.account_id, d.routing, d.reference, d.provider_reference, d.operator_reference, d.body_hash, d.sends, d.checks,
+d.failure, d.needs_review, d.unresolved, d.sequence, d.story_length, d.created_at, d.last_sent_at, d.in_flight_until,
+d.updated_at, d.finished_at, m.type AS method_type, m.operator AS method_operator, m.msisdn AS method_msisdn
+"""
+_OUT_JOIN = """
+FROM disbursements d
+LEFT JOIN payment_methods m ON m.merchant_id = d.merchant_id AND m.id = d.payment_method_id
+"""
+DISBURSEMENT = f"SELECT {_OUT_COLUMNS} {_OUT_JOIN} WHERE d.merchant_id = $1 AND d.id = $2"
+DISBURSEMENT_LOCK = f"{DISBURSEMENT} FOR UPDATE OF d"
+DISBURSEMENT_OF_MODE = f"""
+SELECT {_OUT_COLUMNS} {_OUT_JOIN} WHERE d.merchant_id = $1 AND d.mode = $2 AND d.kind = $3 AND d.id = $4
+"""
+DISBURSEMENTS = f"""
+SELECT {_OUT_COLUMNS} {_OUT_JOIN}
+WHERE d.merchant_id = $1 AND d.mode = $2 AND d.kind = $3 AND ($4::text IS NULL OR d.id < $4)
+  AND ($5::text[] IS NULL OR d.status = ANY($5)) AND ($6::text IS NULL OR d.transaction_id = $6)
+ORDER BY d.id DESC LIMIT $7
+"""
+DISBURSEMENT_BY_REFERENCE = """
+SELECT id, status FROM disbursements WHERE merchant_id = $1 AND mode = $2 AND kind = $3 AND merchant_reference = $4
+"""
+DISBURSEMENT_INSERT = """
+INSERT INTO disbursements (
+    merchant_id, id, mode, kind, status, amount_minor, currency, country, transaction_id, merchant_reference,
+    payment_method_id, recipient_name, description, metadata, language, provider, account_id, routing, reference,
+    body_hash, sends, last_sent_at, in_flight_until
+) VALUES (
+    $1, $2, $3, $4, 'unknown', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 1, now(),
+    now() + make_interval(secs => $20)
+) ON CONFLICT (merchant_id, mode, kind, merchant_reference) DO NOTHING
+"""
+DISBURSEMENT_CHANGE = """
+UPDATE disbursements SET status = $3, failure = $4, operator_reference = coalesce($5, operator_reference),
+       provider_reference = coalesce(provider_reference, $6), needs_review = $7,
+       unresolved = unresolved AND $3 IN ('unknown', 'pending'), updated_at = now(),
+       finished_at = CASE WHEN $3 IN ('unknown', 'pending') THEN NULL ELSE coalesce(finished_at, now()) END
+WHERE merchant_id = $1 AND id = $2
+"""
+DISBURSEMENT_TOLD = (
+    "UPDATE disbursements SET sequence = $3, story_length = $4 WHERE merchant_id = $1 AND id = $2"
+)
+DISBURSEMENT_UNRESOLVED = """
+UPDATE disbursements SET unresolved = true, updated_at = now() WHERE merchant_id = $1 AND id = $2 AND NOT unresolved
+"""
+# S8 under any race: one statement decides and writes.
+REFUND_RESERVE = """
+UPDATE transactions SET refund_reserved_minor = refund_reserved_minor + $4, updated_at = now()
+WHERE merchant_id = $1 AND mode = $2 AND id = $3 AND status = 'succeeded'
+  AND refund_reserved_minor + $4 <= amount_minor
+"""
+REFUND_RELEASE = """
+UPDATE transactions SET refund_reserved_minor = refund_reserved_minor - $3, updated_at = now()
+WHERE merchant_id = $1 AND id = $2
+"""
+REFUND_DONE = """
+UPDATE transactions SET refunded_minor = refunded_minor + $3, updated_at = now() WHERE merchant_id = $1 AND id = $2
+"""
+
+
+# ── what every order that is sent has, whichever way its money goes ─────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """The statements of sending, for one table of orders."""
+
+    keep: str
+    landed: str
+    resend: str
+    checked: str
+
+
+def _sending(table: str) -> Sending:
+    return Sending(
+        keep=f"""
+UPDATE {table} SET provider_reference = $3, updated_at = now()
+WHERE merchant_id = $1 AND id = $2 AND provider_reference IS NULL AND sends = $4 AND status IN ('unknown', 'pending')
+""",
+        landed=f"UPDATE {table} SET in_flight_until = NULL WHERE merchant_id = $1 AND id = $2 AND sends = $3",
+        resend=f"""
+UPDATE {table} SET sends = sends + 1, last_sent_at = now(), in_flight_until = now() + make_interval(secs => $4)
+WHERE merchant_id = $1 AND id = $2 AND sends = $3 AND status = 'unknown'
+  AND (in_flight_until IS NULL OR in_flight_until < now())
+RETURNING sends
+""",
+        checked=f"UPDATE {table} SET checks = checks + 1 WHERE merchant_id = $1 AND id = $2",
+    )
+
+
+PAYMENT = _sending("attempts")
+OUT = _sending("disbursements")

@@ -1,0 +1,73 @@
+"""The two things that are said to a provider about an order, whichever way its money goes: do it, and how is it?"""
+
+from dataclasses import dataclass
+
+from afriflow.core.errors import Fault
+from afriflow.db.engine import Record
+from afriflow.ledger.store import OUT, PAYMENT, Sending
+from afriflow.port.factory import OpenProvider
+from afriflow.port.money_out import PayoutOrder, Payouts, RefundOrder, Refunds
+from afriflow.port.provider import Account, Answer, Keep, Order, Resend
+
+AnyOrder = Order | PayoutOrder | RefundOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An order whose intent is committed and which may now be sent, once.
+
+    row: its attempt or disbursement. send: the number of this send.
+    """
+
+    row: Record
+    account: Account
+    order: AnyOrder
+    send: int
+
+
+async def start(opened: OpenProvider, order: AnyOrder, keep: Keep) -> Answer:
+    """Tell the provider to do it. Raises Fault when the adapter has no such ability."""
+    adapter = opened.adapter
+    match order:
+        case Order():
+            return await adapter.initiate(order, keep)
+        case PayoutOrder() if isinstance(adapter, Payouts):
+            return await adapter.payout(order, keep)
+        case RefundOrder() if isinstance(adapter, Refunds):
+            return await adapter.refund(order, keep)
+        case _:
+            raise Fault(reason=f"{opened.spec.name} cannot carry a {type(order).__name__}")
+
+
+async def ask(opened: OpenProvider, order: AnyOrder) -> Answer:
+    """Ask the provider how it stands. Raises Fault when the adapter has no such ability."""
+    adapter = opened.adapter
+    match order:
+        case Order():
+            return await adapter.verify(order)
+        case PayoutOrder() if isinstance(adapter, Payouts):
+            return await adapter.verify_payout(order)
+        case RefundOrder() if isinstance(adapter, Refunds):
+            return await adapter.verify_refund(order)
+        case _:
+            raise Fault(reason=f"{opened.spec.name} cannot carry a {type(order).__name__}")
+
+
+def kind_of(row: Record) -> str:
+    """Say what an order's row is: payment, refund or payout."""
+    return row.get("kind", "payment")
+
+
+def statements(row: Record) -> Sending:
+    """Give the statements of the table that an order stands in."""
+    return PAYMENT if kind_of(row) == "payment" else OUT
+
+
+def resend_of(opened: OpenProvider, row: Record) -> Resend:
+    """Say when this order may be sent again."""
+    return opened.spec.resend if kind_of(row) == "payment" else opened.spec.payout_resend
+
+
+def operation_of(row: Record) -> str:
+    """Name the circuit breaker: money in and money out fail apart."""
+    return "initiate" if kind_of(row) == "payment" else "disburse"

@@ -1,0 +1,153 @@
+"""The one door for money out: a refund or payout changes by evidence alone, and reserved money follows it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from afriflow.core.clock import Clock
+from afriflow.core.errors import NotFound
+from afriflow.core.evidence import Evidence
+from afriflow.core.ids import Ids
+from afriflow.core.money import Money
+from afriflow.core.transaction import (
+    OPEN,
+    AttemptState,
+    AttemptStatus,
+    Mode,
+    Step,
+    TransactionState,
+    TransactionStatus,
+    apply_evidence,
+)
+from afriflow.db.engine import Connection, Record, one
+from afriflow.delivery.stage import stage
+from afriflow.ledger import store
+from afriflow.ledger.present import load_failure, store_failure
+from afriflow.ledger.present_out import outward_status, show_disbursement
+from afriflow.ledger.record import remember_reference, story_facts
+from afriflow.observe.log import bound, logger, page
+
+_log = logger("ledger")
+_OUTWARD = {
+    "processing": TransactionStatus.PROCESSING,
+    "succeeded": TransactionStatus.SUCCEEDED,
+    "failed": TransactionStatus.FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OutRecorder:
+    """What writing needs from outside."""
+
+    ids: Ids
+    clock: Clock
+
+    async def record(
+        self, connection: Connection, *, merchant_id: str, disbursement_id: str, evidence: Evidence
+    ) -> Step:
+        """Apply one word about a refund or payout. Raises NotFound when there is no such one."""
+        row = await connection.fetchrow(store.DISBURSEMENT_LOCK, merchant_id, disbursement_id)
+        if row is None:
+            raise NotFound(id=disbursement_id)
+        with bound(disbursement_id=disbursement_id):
+            step = apply_evidence(_outward_state(row), _state(row), evidence)
+            brings_reference = bool(evidence.provider_reference) and row["provider_reference"] is None
+            if step.changed or step.alert or brings_reference:
+                entry = (type(evidence.word).__name__, evidence.source.value, story_facts(evidence, step))
+                await self._write(connection, row, step, entry, evidence.provider_reference)
+            if row["kind"] == "refund":
+                await _move_reserve(connection, row, step)
+            if step.alert:
+                page("money_out_needs_attention", why=step.alert, provider=row["provider"])
+            return step
+
+    async def tell(
+        self, connection: Connection, row: Record, told: Sequence[str], entry: tuple[str, str, dict[str, Any]]
+    ) -> None:
+        """Write the story's entry and the merchant's events for what the caller has just written itself."""
+        await self._tell(connection, row, told, entry)
+
+    async def _write(
+        self,
+        connection: Connection,
+        row: Record,
+        step: Step,
+        entry: tuple[str, str, dict[str, Any]],
+        provider_reference: str | None,
+    ) -> None:
+        await connection.execute(
+            store.DISBURSEMENT_CHANGE,
+            row["merchant_id"],
+            row["id"],
+            step.attempt.status,
+            store_failure(step.attempt.failure),
+            step.attempt.operator_reference,
+            provider_reference,
+            step.transaction.needs_review,
+        )
+        if provider_reference and row["provider_reference"] is None:
+            await remember_reference(connection, row, provider_reference, row["kind"])
+        await self._tell(connection, row, step.told, entry)
+
+    async def _tell(
+        self, connection: Connection, row: Record, told: Sequence[str], entry: tuple[str, str, dict[str, Any]]
+    ) -> None:
+        merchant_id, subject_id, mode = row["merchant_id"], row["id"], Mode(row["mode"])
+        kind, source, facts = entry
+        position = row["story_length"] + 1
+        await connection.execute(
+            store.STORY_APPEND, merchant_id, subject_id, position, mode, None, kind, source, facts
+        )
+        await connection.execute(
+            store.DISBURSEMENT_TOLD, merchant_id, subject_id, row["sequence"] + len(told), position
+        )
+        shown = show_disbursement(await one(connection, store.DISBURSEMENT, merchant_id, subject_id))
+        for offset, name in enumerate(told, start=1):
+            await stage(
+                connection,
+                ids=self.ids,
+                clock=self.clock,
+                merchant_id=merchant_id,
+                mode=mode,
+                subject_id=subject_id,
+                sequence=row["sequence"] + offset,
+                kind=f"{row['kind']}.{name}",
+                data=shown,
+            )
+        if told:
+            _log.info("disbursement_changed", kind=row["kind"], told=list(told))
+
+
+async def _move_reserve(connection: Connection, row: Record, step: Step) -> None:
+    """Turn a refund's reservation into money given back, or give it free; once, with the change itself."""
+    before, after = AttemptStatus(row["status"]), step.attempt.status
+    if before is after or after in OPEN:
+        return
+    arguments = (row["merchant_id"], row["transaction_id"], row["amount_minor"])
+    if after is AttemptStatus.SUCCEEDED:
+        if (
+            before not in OPEN
+        ):  # it had been given free: the payment may have been refunded otherwise meanwhile
+            await connection.execute(store.REFUND_RELEASE, arguments[0], arguments[1], -arguments[2])
+        await connection.execute(store.REFUND_DONE, *arguments)
+    elif before in OPEN:
+        await connection.execute(store.REFUND_RELEASE, *arguments)
+
+
+def _outward_state(row: Record) -> TransactionState:
+    return TransactionState(
+        status=_OUTWARD[outward_status(row["status"])],
+        money=Money(row["amount_minor"], row["currency"]),
+        payer_chooses=False,
+        needs_review=row["needs_review"],
+    )
+
+
+def _state(row: Record) -> AttemptState:
+    return AttemptState(
+        status=AttemptStatus(row["status"]),
+        money=Money(row["amount_minor"], row["currency"]),
+        reference=row["reference"],
+        failure=load_failure(row["failure"]),
+        operator_reference=row["operator_reference"],
+    )
