@@ -14,6 +14,7 @@ from afriflow.assembly import Assembly
 from afriflow.core.errors import AfriFlowError
 from afriflow.merchants.keys import Caller
 from afriflow.web.api import CheckoutController, TransactionController
+from afriflow.web.api_out import PayoutController, RefundController
 from afriflow.web.api_setup import (
     EndpointController,
     MessageController,
@@ -42,6 +43,8 @@ def build_app(house: Assembly, *, others: Sequence[Any] = ()) -> Litestar:
         route_handlers=[
             CheckoutController,
             TransactionController,
+            RefundController,
+            PayoutController,
             EndpointController,
             MessageController,
             ProviderController,

@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 
 from afriflow.checkout.confirm import Confirmer
 from afriflow.checkout.create import Creator
+from afriflow.checkout.disburse import Disburser
 from afriflow.checkout.follow import Follower, FollowLimits
 from afriflow.checkout.idempotency import Idempotency
 from afriflow.checkout.plan import Planner
@@ -59,6 +60,7 @@ class Assembly:
     confirmer: Confirmer
     follower: Follower
     sessions: Sessions
+    disburser: Disburser
     receiver: Receiver
     processor: Processor
     deliverer: Deliverer
@@ -154,6 +156,19 @@ async def assemble(settings: Settings, *, clock: Clock | None = None) -> Assembl
         confirmer=Confirmer(database, router, recorder, planner, sender, ids, clock),
         follower=follower,
         sessions=Sessions(database, recorder, follower),
+        disburser=Disburser(
+            database,
+            idempotency,
+            accounts,
+            router,
+            factory,
+            recorder,
+            out_recorder,
+            out_planner,
+            sender,
+            follower,
+            ids,
+        ),
         receiver=Receiver(database, accounts, factory, ids, clock),
         processor=Processor(database, accounts, factory, recorder, out_recorder, follower.check, clock),
         deliverer=Deliverer(database, vault, clock, delivery_session, delivery_limits),

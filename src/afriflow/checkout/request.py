@@ -4,6 +4,7 @@ Used by the API, the hosted page and the documentation; the page sends the same 
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -101,7 +102,7 @@ def read_checkout(request: CheckoutRequest, mode: Mode, merchant_language: str, 
     country = countries().get(request.country)
     if country is None:
         errors.append(FieldError("/country", "unknown_country", {"value": request.country[:20]}))
-    _check_amount(request, country, errors)
+    check_money(request.amount, request.currency, country, errors)
     _check_texts(request, mode, errors)
     seconds = request.expires_in if request.expires_in is not None else limits.session_seconds
     if not limits.session_seconds_min <= seconds <= limits.session_seconds_max:
@@ -117,7 +118,9 @@ def read_checkout(request: CheckoutRequest, mode: Mode, merchant_language: str, 
                 errors.append(FieldError("/customer/phone", "invalid_phone", {"country": country.alpha2}))
         if request.payment_method is not None:
             fallback = request.customer.phone
-            method = _method(request.payment_method, country, mode, fallback, "/payment_method", errors)
+            method = read_method_input(
+                request.payment_method, country, mode, fallback, "/payment_method", errors
+            )
     if errors or country is None:
         raise InvalidRequest(errors)
     return Checkout(
@@ -135,7 +138,7 @@ def read_checkout(request: CheckoutRequest, mode: Mode, merchant_language: str, 
 def read_method(given: MethodInput, country: str, mode: Mode, fallback_phone: str | None) -> PaymentMethod:
     """Read a payment method chosen later, on the page or by confirm. Raises InvalidRequest."""
     errors: list[FieldError] = []
-    method = _method(given, countries()[country], mode, fallback_phone, "/payment_method", errors)
+    method = read_method_input(given, countries()[country], mode, fallback_phone, "/payment_method", errors)
     if method is None or errors:
         raise InvalidRequest(errors)
     return method
@@ -163,20 +166,36 @@ def check_url(url: str, mode: Mode, pointer: str) -> FieldError | None:
     return None
 
 
-def _check_amount(request: CheckoutRequest, country: Country | None, errors: list[FieldError]) -> None:
-    if request.amount < 1:
+def check_money(amount: int, currency: str, country: Country | None, errors: list[FieldError]) -> None:
+    """Judge an amount in minor units and its currency in a country."""
+    if amount < 1:
         errors.append(FieldError("/amount", "amount_not_positive"))
-    if request.amount > AMOUNT_MINOR_MAX:
+    if amount > AMOUNT_MINOR_MAX:
         errors.append(FieldError("/amount", "amount_too_large", {"limit": AMOUNT_MINOR_MAX}))
-    if request.currency not in EXPONENTS:
-        errors.append(FieldError("/currency", "unknown_currency", {"value": request.currency[:20]}))
-    elif country is not None and request.currency not in country.currencies:
-        facts = {
-            "country": country.alpha2,
-            "currency": request.currency,
-            "expected": ", ".join(country.currencies),
-        }
+    if currency not in EXPONENTS:
+        errors.append(FieldError("/currency", "unknown_currency", {"value": currency[:20]}))
+    elif country is not None and currency not in country.currencies:
+        facts = {"country": country.alpha2, "currency": currency, "expected": ", ".join(country.currencies)}
         errors.append(FieldError("/currency", "currency_not_of_country", facts))
+
+
+def check_plain(texts: Mapping[str, str | None], errors: list[FieldError]) -> None:
+    """Refuse control characters; texts by pointer."""
+    errors += [
+        FieldError(pointer, "invalid_text")
+        for pointer, text in texts.items()
+        if text and _CONTROL.search(text)
+    ]
+
+
+def check_metadata(metadata: Mapping[str, object], errors: list[FieldError]) -> None:
+    """Bound what merchants may leave with us."""
+    values = [value for value in metadata.values() if isinstance(value, str)]
+    too_long = any(len(value) > METADATA_CHARACTERS_MAX for value in values)
+    if len(metadata) > METADATA_ENTRIES_MAX or too_long:
+        errors.append(FieldError("/metadata", "metadata_too_large", {"limit": METADATA_ENTRIES_MAX}))
+    if any("\x00" in text for text in (*metadata, *values)):
+        errors.append(FieldError("/metadata", "invalid_text"))
 
 
 def _check_texts(request: CheckoutRequest, mode: Mode, errors: list[FieldError]) -> None:
@@ -185,25 +204,16 @@ def _check_texts(request: CheckoutRequest, mode: Mode, errors: list[FieldError])
         "/description": request.description,
         "/customer/name": request.customer.name,
     }
-    errors += [
-        FieldError(pointer, "invalid_text")
-        for pointer, text in texts.items()
-        if text and _CONTROL.search(text)
-    ]
+    check_plain(texts, errors)
+    check_metadata(request.metadata, errors)
     if request.customer.email is not None and not _EMAIL.fullmatch(request.customer.email):
         errors.append(FieldError("/customer/email", "invalid_email"))
     for pointer, url in (("/return_url", request.return_url), ("/cancel_url", request.cancel_url)):
         if url is not None and (error := check_url(url, mode, pointer)):
             errors.append(error)
-    values = [value for value in request.metadata.values() if isinstance(value, str)]
-    too_long = any(len(value) > METADATA_CHARACTERS_MAX for value in values)
-    if len(request.metadata) > METADATA_ENTRIES_MAX or too_long:
-        errors.append(FieldError("/metadata", "metadata_too_large", {"limit": METADATA_ENTRIES_MAX}))
-    if any("\x00" in text for text in (*request.metadata, *values)):
-        errors.append(FieldError("/metadata", "invalid_text"))
 
 
-def _method(
+def read_method_input(
     given: MethodInput,
     country: Country,
     mode: Mode,

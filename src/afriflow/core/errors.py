@@ -139,6 +139,24 @@ class NotConfirmable(Conflict):
     code = "not_confirmable"
 
 
+class NotRefundable(Conflict):
+    code = "not_refundable"
+
+
+class RefundExceeds(Refusal):
+    """More than is left of the payment. `remaining`: minor units."""
+
+    code = "refund_exceeds_payment"
+    status = 422
+
+
+class RefundNotSupported(Refusal):
+    """The provider has no means to give money back; `instead` names what can be done."""
+
+    code = "refund_not_supported"
+    status = 422
+
+
 class NotVerifiable(Conflict):
     code = "not_verifiable"
 

@@ -66,6 +66,14 @@ def account_id(merchant: DemoMerchant, provider: str) -> str:
     return f"{provider}_{merchant.merchant_id[-8:]}"
 
 
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file for its owner alone, whole or not at all: scripts wait for it to appear."""
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.touch(mode=0o600)
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
+
+
 def simulator_url(site_url: str, provider: str) -> str:
     return f"{site_url}/simulators/{provider}"
 
@@ -93,8 +101,7 @@ async def _find(house: Assembly, path: Path) -> tuple[DemoMerchant, Caller]:
         await make_person(connection, house.ids, merchant_id=merchant_id, email=email, password=password)
         caller = await caller_of_key(connection, house.vault, f"Bearer {key}")
     merchant = DemoMerchant(merchant_id, key, email, password)
-    path.touch(mode=0o600)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(merchant)))
+    write_private(path, msgspec.json.format(msgspec.json.encode(merchant)))
     return merchant, caller
 
 

@@ -21,7 +21,7 @@ from afriflow.assembly import Assembly, assemble
 from afriflow.core.clock import SystemClock
 from afriflow.db.migrate import migrate
 from afriflow.demo.listen import listen
-from afriflow.demo.merchant import Ready, account_id, ready_merchant, simulator_url
+from afriflow.demo.merchant import Ready, account_id, ready_merchant, simulator_url, write_private
 from afriflow.demo.shop import Shop
 from afriflow.local.servers import LocalServers
 from afriflow.observe.log import configure, logger
@@ -90,8 +90,7 @@ async def running(settings: Settings) -> AsyncGenerator[dict[str, Any]]:
         facts = _facts(house, ready, providers)
         facts["first_payment"] = await _first_payment(house, ready)
         path = home / "ready.json"
-        path.touch(mode=0o600)
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(facts)))
+        write_private(path, msgspec.json.format(msgspec.json.encode(facts)))
         stack.callback(path.unlink, missing_ok=True)
         yield facts
 

@@ -17,12 +17,14 @@ class Wish:
     """What is to be routed.
 
     has_otp: the payer brought a one-time code. amount_known: False asks who could carry any amount at all.
+    is_payout: the money goes out.
     """
 
     money: Money
     method: PaymentMethod
     has_otp: bool = False
     amount_known: bool = True
+    is_payout: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,8 @@ def _fits(rule: Rule, wish: Wish) -> bool:
 def _route(wish: Wish, contract: Contract) -> tuple[Route | None, str, dict[str, Any]]:
     """Find the account's route for the wish, or the first thing that stands against it, coarse before fine."""
     method, money = wish.method, wish.money
-    routes = [route for route in contract.spec.routes if route.country == method.country]
+    carried = contract.spec.payout_routes if wish.is_payout else contract.spec.routes
+    routes = [route for route in carried if route.country == method.country]
     if not routes:
         return None, "country", {"country": method.country}
     routes = [route for route in routes if route.method == method.type]

@@ -1,6 +1,6 @@
 """The API for merchants' servers, first half: checkout and transactions."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -132,8 +132,8 @@ class TransactionController(Controller):
             country=country,
             reference=reference,
             phone=read_phone(phone, country or caller.country, caller.mode) if phone else None,
-            since=created_from,
-            until=created_to,
+            since=_utc(created_from, "?created_from"),
+            until=_utc(created_to, "?created_to"),
         )
         _no_nul(provider, operator, country, reference)
         limit = min(limit, house.settings.page_limit_max)
@@ -225,6 +225,16 @@ def read_phone(phone: str, country: str, mode: Mode) -> str:
     if msisdn is None:
         raise InvalidRequest([FieldError("?phone", "invalid_phone", {"country": country})])
     return msisdn.e164
+
+
+def _utc(time: datetime | None, pointer: str) -> datetime | None:
+    """Read a bound of time; one without an offset is UTC. Raises InvalidRequest for one outside the calendar."""
+    if time is None or time.tzinfo is None:
+        return time and time.replace(tzinfo=UTC)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidRequest([FieldError(pointer, "invalid_value", {"reason": "no such time"})]) from error
 
 
 def _no_nul(*texts: str | None) -> None:

@@ -50,7 +50,9 @@ async def give_asset(request: Request[Any, Any, Any], name: str) -> Response[byt
         raise NotFound(id=name)
     headers = {"cache-control": _FOR_EVER, "vary": "accept-encoding", "x-content-type-options": "nosniff"}
     if "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(asset.gzipped, media_type=asset.media_type, headers={**headers, "content-encoding": "gzip"})
+        return Response(
+            asset.gzipped, media_type=asset.media_type, headers={**headers, "content-encoding": "gzip"}
+        )
     return Response(asset.content, media_type=asset.media_type, headers=headers)
 
 
@@ -63,5 +65,8 @@ def _asset(name: str, content: bytes) -> Asset:
     path = PurePath(name)
     digest = hashlib.sha256(content).hexdigest()[:12]
     return Asset(
-        f"/static/{path.stem}.{digest}{path.suffix}", content, gzip.compress(content, mtime=0), _TYPES[path.suffix]
+        f"/static/{path.stem}.{digest}{path.suffix}",
+        content,
+        gzip.compress(content, mtime=0),
+        _TYPES[path.suffix],
     )

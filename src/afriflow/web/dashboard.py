@@ -63,7 +63,7 @@ class PaymentPages(Controller):
     """Payments for people."""
 
     path = HOME
-    guards = [require_own_page, require_person]  # noqa: RUF012 — Litestar's way
+    guards = [require_own_page, require_person]
     include_in_schema = False
 
     @get("/")
@@ -89,7 +89,9 @@ class PaymentPages(Controller):
             status_wanted=status,
             statuses=[item.value for item in TransactionStatus],
             narrowed=bool(text or status or cursor),
-            next_url=f"{HOME}?{urlencode({**asked, 'cursor': found.next_cursor})}" if found.next_cursor else None,
+            next_url=f"{HOME}?{urlencode({**asked, 'cursor': found.next_cursor})}"
+            if found.next_cursor
+            else None,
             first_url=f"{HOME}?{urlencode(asked)}" if cursor else None,
             base_url=base_url,
         )
@@ -149,7 +151,11 @@ class PaymentPages(Controller):
         form = await read_form(request)
         async with house.database.transaction() as connection:
             await resend(
-                connection, house.ids, merchant_id=caller.merchant_id, mode=caller.mode, event_id=_id(event_id)
+                connection,
+                house.ids,
+                merchant_id=caller.merchant_id,
+                mode=caller.mode,
+                event_id=_id(event_id),
             )
         return _back(form.get("transaction", ""), "resend")
 

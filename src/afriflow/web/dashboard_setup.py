@@ -28,7 +28,7 @@ class ProviderPages(Controller):
     """Provider accounts for people."""
 
     path = f"{HOME}/providers"
-    guards = [require_own_page, require_person]  # noqa: RUF012 — Litestar's way
+    guards = [require_own_page, require_person]
     include_in_schema = False
 
     @get("/")
@@ -70,14 +70,16 @@ class ProviderPages(Controller):
     ) -> Response[str]:
         accounts = await shown_accounts(house, caller)
         status = 422 if wrong_at else 200
-        return dashboard_page(request, caller, "providers.html", status=status, accounts=accounts, wrong_at=wrong_at)
+        return dashboard_page(
+            request, caller, "providers.html", status=status, accounts=accounts, wrong_at=wrong_at
+        )
 
 
 class WebhookPages(Controller):
     """Endpoints and deliveries for people."""
 
     path = f"{HOME}/webhooks"
-    guards = [require_own_page, require_person]  # noqa: RUF012
+    guards = [require_own_page, require_person]
     include_in_schema = False
 
     @get("/")
@@ -122,7 +124,9 @@ class WebhookPages(Controller):
             endpoints: Sequence[Endpoint] = await endpoints_of(
                 connection, house.vault, caller.merchant_id, caller.mode
             )
-            deliveries = await latest_deliveries(connection, caller.merchant_id, caller.mode, limit=_DELIVERIES)
+            deliveries = await latest_deliveries(
+                connection, caller.merchant_id, caller.mode, limit=_DELIVERIES
+            )
         language = page_language(request, caller.language)
         return dashboard_page(
             request,

@@ -1,7 +1,7 @@
 """How a no is said: RFC 9457 problem details for programs, a page for people, in their language, never a bare 500."""
 
 import uuid
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from litestar import Request, Response
@@ -25,7 +25,7 @@ _BY_STATUS: dict[int, type[errors.AfriFlowError]] = {
 
 def language_of(request: Request[Any, Any, Any]) -> str:
     """Choose the language of an answer: the caller's wish, else the merchant's, else the setting."""
-    caller = request.scope.get("state", {}).get("caller")
+    caller = cast("dict[str, Any]", request.scope).get("state", {}).get("caller")
     default = caller.language if caller else request.app.state.house.settings.language
     return choose_language(request.headers.get("accept-language"), default)
 
@@ -53,7 +53,7 @@ def problem(request: Request[Any, Any, Any], error: errors.AfriFlowError) -> Res
         ]
     if isinstance(error, errors.NoRoute):
         body["considered"] = [dict(item) for item in error.considered]
-    body |= {name: value for name, value in error.facts.items() if name in {"transaction_id", "request_id"}}
+    body |= {name: value for name, value in error.facts.items() if name in {"transaction_id", "request_id", "remaining", "instead"}}
     headers: dict[str, str] = {}
     retry_after = error.facts.get("retry_after_seconds", 1 if isinstance(error, errors.Unavailable) else None)
     if retry_after is not None:

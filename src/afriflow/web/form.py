@@ -1,6 +1,6 @@
 """How a page's form is read, and when we believe that it was our own page that sent it."""
 
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from litestar import Request
@@ -47,14 +47,15 @@ async def require_own_page(connection: ASGIConnection[Any, Any, Any, Any], _: Ba
     Browsers say so themselves, in Sec-Fetch-Site or Origin, and no script can write these headers. Who sends
     neither is no browser and may use the API. Raises Forbidden.
     """
-    if connection.scope.get("method", "GET") in {"GET", "HEAD"}:
+    if cast("dict[str, Any]", connection.scope).get("method") in {"GET", "HEAD"}:
         return
     site = connection.headers.get("sec-fetch-site")
     if site is not None:
         if site != "same-origin":
             raise Forbidden
         return
+    base_url: str = connection.app.state.house.settings.base_url
     origin = urlsplit(connection.headers.get("origin", ""))
-    ours = {connection.headers.get("host", ""), urlsplit(connection.app.state.house.settings.base_url).netloc}
+    ours = {connection.headers.get("host", ""), urlsplit(base_url).netloc}
     if not origin.netloc or origin.netloc not in ours:
         raise Forbidden

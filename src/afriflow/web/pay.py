@@ -28,6 +28,12 @@ from afriflow.web.render import go_to, page_language, render
 # Panels on which nothing can be typed: the page looks for news by itself.
 _WAITING = frozenset({"approve_on_phone", "redirect", "show_qr", "dial_ussd", "checking", "no_offers"})
 
+# Where the API's sentence speaks of ids or codes that a payer does not know.
+_PAYERS_WORDS = {
+    "phone:invalid_phone": "page.wrong_phone",
+    "operator:operator_missing": "page.choose_first",
+    "operator:unknown_operator": "page.choose_first",
+}
 _NOTHING_WRONG = {"operator": "", "phone": "", "otp": ""}
 
 
@@ -148,16 +154,18 @@ def _confirmation(form: dict[str, str]) -> ConfirmRequest:
 
 
 def _wrong(error: InvalidRequest, language: str, country: str) -> dict[str, str]:
-    """Say what is wrong, by field, in words for payers: they know no operator ids and no country codes."""
+    """Say what is wrong, by field, in words for payers."""
     wrong: dict[str, str] = {}
     for fault in error.errors:
         field = fault.pointer.rpartition("/")[2]
-        key = "page.choose_first" if field == "operator" else f"field.{fault.code}"
+        key = _PAYERS_WORDS.get(f"{field}:{fault.code}", f"field.{fault.code}")
         wrong[field] = say(key, language, **{**fault.facts, "country": country})
     return wrong
 
 
-async def _page(request: Request[Any, Any, Any], house: Assembly, visit: Visit, typed: Typed) -> Response[str]:
+async def _page(
+    request: Request[Any, Any, Any], house: Assembly, visit: Visit, typed: Typed
+) -> Response[str]:
     row, panel = visit.row, visit.panel
     language = page_language(request, row["language"])
     shown = show_transaction(row, visit.attempts, house.settings.base_url, language)
@@ -189,7 +197,9 @@ async def _page(request: Request[Any, Any, Any], house: Assembly, visit: Visit, 
         country=country,
         country_name=_country_name(row, language),
         message=_with_amount(shown.next_action.message, row) if shown.next_action else "",
-        code=_with_amount(shown.next_action.code, row) if shown.next_action and shown.next_action.code else None,
+        code=_with_amount(shown.next_action.code, row)
+        if shown.next_action and shown.next_action.code
+        else None,
         ussd=_ussd_of(shown),
         paid=_paid(shown),
         back_url=row["return_url"] if panel == "succeeded" else (row["cancel_url"] or row["return_url"]),

@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, datetime, tzinfo
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
@@ -43,12 +43,16 @@ def render(
     request: Request[Any, Any, Any], template: str, language: str, *, status: int = 200, **values: Any
 ) -> Response[str]:
     """Fill a template. language: what every sentence of it is said in."""
-    body = _templates().get_template(template).render(
-        language=language,
-        other_languages=[item for item in LANGUAGES if item != language],
-        path=request.url.path,
-        say=lambda key, **facts: say(key, language, **facts),  # pyright: ignore[reportUnknownLambdaType]
-        **values,
+    body = (
+        _templates()
+        .get_template(template)
+        .render(
+            language=language,
+            other_languages=[item for item in LANGUAGES if item != language],
+            path=request.url.path,
+            say=partial(say, language=language),
+            **values,
+        )
     )
     return Response(
         body,
@@ -66,12 +70,22 @@ def go_to(path: str, *cookies: Cookie) -> Response[None]:
     )
 
 
-def render_error(request: Request[Any, Any, Any], *, status: int, code: str, number: str | None) -> Response[str]:
+def render_error(
+    request: Request[Any, Any, Any], *, status: int, code: str, number: str | None
+) -> Response[str]:
     """Say no to a person. number: what to name when they ask for help."""
     language = page_language(request, request.app.state.house.settings.language)
     known = f"page.error_{code}" if f"page.error_{code}" in keys(language) else "page.error_any"
     home = "/dashboard" if request.url.path.startswith("/dashboard") else None
-    return render(request, "error.html", language, status=status, sentence=say(known, language), number=number, home=home)
+    return render(
+        request,
+        "error.html",
+        language,
+        status=status,
+        sentence=say(known, language),
+        number=number,
+        home=home,
+    )
 
 
 def page_language(request: Request[Any, Any, Any], default: str) -> str:
@@ -93,7 +107,14 @@ def _kept_choice(request: Request[Any, Any, Any]) -> list[Cookie]:
         return []
     secure = request.app.state.house.settings.base_url.startswith("https:")
     return [
-        Cookie(LANGUAGE_COOKIE, value=clicked, max_age=_YEAR_SECONDS, httponly=True, samesite="lax", secure=secure)
+        Cookie(
+            LANGUAGE_COOKIE,
+            value=clicked,
+            max_age=_YEAR_SECONDS,
+            httponly=True,
+            samesite="lax",
+            secure=secure,
+        )
     ]
 
 
@@ -106,8 +127,17 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["asset_url"] = asset_url
-    environment.filters.update(time=show_time, pretty=_pretty, qr=_qr, wallet=_wallet, brand=_brand, ussd=_ussd)
+    ours: dict[str, Any] = {
+        "time": show_time,
+        "pretty": _pretty,
+        "qr": _qr,
+        "wallet": _wallet,
+        "brand": _brand,
+        "ussd": _ussd,
+    }
+    environment.filters.update(ours)
+    known: dict[str, Any] = environment.globals
+    known["asset_url"] = asset_url
     return environment
 
 

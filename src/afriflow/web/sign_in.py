@@ -86,7 +86,9 @@ def _page(
     wrong: str = "",
     status: int = 200,
 ) -> Response[str]:
-    return render(request, "sign_in.html", language, status=status, came_for=came_for, email=email, wrong=wrong)
+    return render(
+        request, "sign_in.html", language, status=status, came_for=came_for, email=email, wrong=wrong
+    )
 
 
 def _ours(path: str) -> str:

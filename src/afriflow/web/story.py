@@ -12,7 +12,14 @@ from afriflow.ledger.present import ShownAttempt, show_amount
 from afriflow.port.factory import specs
 
 # How an event looks: what brings the money, what ends without it, what a person should notice.
-_TONES = {"succeeded": "good", "failed": "bad", "refused": "bad", "notsent": "warn", "unclear": "warn", "missing": "warn"}
+_TONES = {
+    "succeeded": "good",
+    "failed": "bad",
+    "refused": "bad",
+    "notsent": "warn",
+    "unclear": "warn",
+    "missing": "warn",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,9 @@ def _facts(facts: Mapping[str, Any], language: str) -> list[tuple[str, str]]:
         found["next_action"] = _sentence(f"dashboard.action_{action['type']}", action["type"], language)
     if failure := facts.get("failure"):
         found["reason"] = _sentence(f"failure.{failure['code']}", failure["code"], language)
-        found |= {name: str(failure[name]) for name in ("provider_code", "provider_message") if failure.get(name)}
+        found |= {
+            name: str(failure[name]) for name in ("provider_code", "provider_message") if failure.get(name)
+        }
     return [(say(f"dashboard.fact_{name}", language), value) for name, value in found.items()]
 
 

@@ -5,6 +5,7 @@ RFC 8259 leaves duplicate keys, NaN and lone surrogates to the reader; for money
 
 import json
 import re
+from functools import reduce
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -15,7 +16,10 @@ from afriflow.core.errors import FieldError, InvalidRequest, MalformedBody, Unsu
 T = TypeVar("T")
 # Faults reported at once; a body with more was not written by someone who reads the list.
 _FAULTS_MAX = 20
-_AT = re.compile(r"^(?P<what>.*?)(?: - at `\$?(?P<path>.*)`)?$", re.DOTALL)
+# "… - at `$.customer.name`"; of a map's entries msgspec says "…" for the name, or that it was the name itself.
+_AT = re.compile(r"^(?P<what>.*?)(?: - at (?P<key>`key` in )?`\$(?P<path>[^`]*)`)?$", re.DOTALL)
+_SOME_ENTRY = "..."
+_INTEGER_MAX = 2**63 - 1  # what our columns and encoders hold
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
 
@@ -52,46 +56,109 @@ def read_body(body: bytes, kind: type[T], *, depth_max: int) -> T:
         raise MalformedBody(reason=str(error)) from error
     if not isinstance(raw, dict):
         raise MalformedBody(reason="not an object")
-    if _depth(raw) > depth_max:
-        raise MalformedBody(reason=f"nested deeper than {depth_max}")
-    return _convert(cast("dict[str, Any]", raw), kind)
+    fields = cast("dict[str, Any]", raw)
+    _look_through(fields, depth_max)
+    return _convert(fields, kind)
+
+
+def _look_through(raw: dict[str, Any], depth_max: int) -> None:
+    """Refuse what no type can refuse: too much depth, and NUL, which PostgreSQL has not in texts.
+
+    Not by recursion, since the depth is what is in question.
+    """
+    waiting: list[tuple[Any, list[str]]] = [(raw, [])]
+    while waiting:
+        value, path = waiting.pop()
+        if isinstance(value, dict):
+            entries = list(cast("dict[str, Any]", value).items())
+        elif isinstance(value, list):
+            entries = [(str(index), item) for index, item in enumerate(cast("list[Any]", value))]
+        else:
+            if isinstance(value, str) and "\x00" in value:
+                raise InvalidRequest([FieldError(_pointer(path), "invalid_text")])
+            continue
+        if len(path) >= depth_max:
+            raise MalformedBody(reason=f"nested deeper than {depth_max}")
+        if any("\x00" in name for name, _ in entries):
+            raise InvalidRequest([FieldError(_pointer(path), "invalid_text")])
+        waiting += [(item, [*path, name]) for name, item in entries]
 
 
 def _convert(raw: dict[str, Any], kind: type[T]) -> T:
     """Convert, and on a fault take the field out and look for the next one, so that the caller hears of all."""
-    faults: list[FieldError] = []
+    faults = [FieldError(_pointer([name]), "missing") for name in _required(kind) if name not in raw]
     while len(faults) < _FAULTS_MAX:
         try:
             value = msgspec.convert(raw, kind, strict=True)
         except msgspec.ValidationError as error:
-            fault, path = _fault(str(error))
-            if any(known.pointer == fault.pointer for known in faults):
-                break  # taken out, and missed: it was required
-            faults.append(fault)
-            if not _take_out(raw, path):
-                break
+            found = _faults(str(error), raw, kind)
+            new = [
+                (fault, path)
+                for fault, path in found
+                if all(fault.pointer != known.pointer for known in faults)
+            ]
+            faults += [fault for fault, _ in new]
+            if not new or not all(_take_out(raw, path) for _, path in new):
+                break  # what was taken out was required, or cannot be taken out
             continue
         if faults:
             break
         return value
-    raise InvalidRequest(faults)
+    raise InvalidRequest(faults[:_FAULTS_MAX])
 
 
-def _fault(message: str) -> tuple[FieldError, list[str]]:
+def _required(kind: Any) -> list[str]:
+    """Name the fields that must be there; of several that are missing msgspec names one."""
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        return []
+    return [field.encode_name for field in msgspec.structs.fields(kind) if field.required]
+
+
+def _faults(message: str, raw: dict[str, Any], kind: type[Any]) -> list[tuple[FieldError, list[str]]]:
+    """Read what msgspec says: what is wrong, and where; where it does not say which entries of a map, try each."""
     match = _AT.match(message)
     what, place = (match["what"], match["path"] or "") if match else (message, "")
     path = [key or index for key, index in _STEP.findall(place)]
-    if unknown := re.search(r"contains unknown field `(.*)`", what):
-        path.append(unknown[1])
+    if match and match["key"]:
+        path.append(_SOME_ENTRY)
+    if _SOME_ENTRY in path:
+        at = path.index(_SOME_ENTRY)
+        names = _faulty_entries(raw, kind, path[:at], message)
+        return [_fault(what, [*path[:at], name, *path[at + 1 :]]) for name in names] or [
+            _fault(what, path[:at])
+        ]
+    return [_fault(what, path)]
+
+
+def _faulty_entries(raw: dict[str, Any], kind: type[Any], path: list[str], message: str) -> list[str]:
+    entries = cast("dict[str, Any]", reduce(_into, path, cast("Any", raw)))
+    kept = dict(entries)
+    names: list[str] = []
+    for name, value in kept.items():
+        entries.clear()
+        entries[name] = value
+        try:
+            msgspec.convert(raw, kind, strict=True)
+        except msgspec.ValidationError as error:
+            if str(error) == message:
+                names.append(name)
+    entries.clear()
+    entries.update(kept)
+    return names[:_FAULTS_MAX]
+
+
+def _fault(what: str, path: list[str]) -> tuple[FieldError, list[str]]:
+    if unknown := re.search(r"contains unknown field `(.*)`", what, re.DOTALL):
+        path = [*path, unknown[1]]
         return FieldError(_pointer(path), "unknown_field"), path
     if missing := re.search(r"missing required field `(.*)`", what):
-        path.append(missing[1])
+        path = [*path, missing[1]]
         return FieldError(_pointer(path), "missing"), path
     if length := re.search(r"of length (<=|>=) (\d+)", what):
         code = "too_long" if length[1] == "<=" else "too_short"
         return FieldError(_pointer(path), code, {"limit": int(length[2])}), path
     if expected := re.search(r"Expected `([^`]*)`", what):
-        return FieldError(_pointer(path), "wrong_type", {"expected": expected[1].replace("`", "")}), path
+        return FieldError(_pointer(path), "wrong_type", {"expected": expected[1]}), path
     return FieldError(_pointer(path), "invalid_value", {"reason": what}), path
 
 
@@ -102,15 +169,22 @@ def _pointer(path: list[str]) -> str:
 
 def _take_out(raw: Any, path: list[str]) -> bool:
     """Remove what a path leads to; False when there is nothing to remove."""
-    for step in path[:-1]:
-        if isinstance(raw, dict) and step in raw:
-            raw = cast("dict[str, Any]", raw)[step]
-        else:
-            return False
-    if not path or not isinstance(raw, dict) or path[-1] not in raw:
+    if not path:
         return False
-    del raw[path[-1]]
+    holder = reduce(_into, path[:-1], raw)
+    if not isinstance(holder, dict) or path[-1] not in holder:
+        return False
+    del holder[path[-1]]
     return True
+
+
+def _into(value: Any, step: str) -> Any:
+    """Take one step of a path; None where it leads nowhere."""
+    if isinstance(value, dict):
+        return cast("dict[str, Any]", value).get(step)
+    if isinstance(value, list) and step.isdigit():
+        return cast("list[Any]", value)[int(step)]
+    return None
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -127,14 +201,6 @@ def _no_constant(name: str) -> None:
 
 
 def _bounded_int(text: str) -> int:
-    if len(text) > 20:
+    if len(text) > 20 or abs(int(text)) > _INTEGER_MAX:
         raise ValueError("a number is longer than any amount")
     return int(text)
-
-
-def _depth(value: Any) -> int:
-    if isinstance(value, dict):
-        return 1 + max(map(_depth, cast("dict[str, Any]", value).values()), default=0)
-    if isinstance(value, list):
-        return 1 + max(map(_depth, cast("list[Any]", value)), default=0)
-    return 0

@@ -5,7 +5,7 @@ from typing import Any
 from litestar import MediaType, Request, Response, route
 
 from afriflow.assembly import Assembly
-from afriflow.core.errors import TooLarge
+from afriflow.core.errors import NotFound, TooLarge
 from afriflow.port.provider import Notification
 
 
@@ -16,6 +16,7 @@ from afriflow.port.provider import Notification
     media_type=MediaType.TEXT,
     tags=["Webhooks"],
     summary="Provider notifications",
+    request_max_body_size=None,  # `_body` holds its own limit, which is larger than the API's
 )
 async def receive(
     request: Request[Any, Any, Any], house: Assembly, provider: str, account_id: str | None = None
@@ -27,10 +28,20 @@ async def receive(
     """
     if request.method in {"GET", "HEAD"}:
         return Response("", status_code=200)
-    body = await request.body()
-    if len(body) > house.settings.notification_body_bytes_max:
-        raise TooLarge(limit_bytes=house.settings.notification_body_bytes_max)
+    if account_id is not None and "\x00" in account_id:
+        raise NotFound(id="")
+    body = await _body(request, house.settings.notification_body_bytes_max)
     headers = {name.lower(): value for name, value in request.headers.items()}
     notification = Notification(request.method, request.url.path, headers, body, house.clock.now())
     await house.receiver.receive(provider, account_id, notification)
     return Response("", status_code=200)
+
+
+async def _body(request: Request[Any, Any, Any], bytes_max: int) -> bytes:
+    """Read what was sent, and never more than may be kept. Raises TooLarge."""
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > bytes_max:
+            raise TooLarge(limit_bytes=bytes_max)
+    return bytes(content)

@@ -24,7 +24,7 @@ def choose_language(accept_language: str | None, default: str = "en") -> str:
         tag, _, parameters = item.strip().partition(";")
         primary = tag.split("-")[0].lower()
         text = parameters.strip().removeprefix("q=") or "1"
-        weight = float(text) if text.replace(".", "", 1).isdigit() else 0.0
+        weight = float(text) if text.isascii() and text.replace(".", "", 1).isdigit() else 0.0
         if primary in LANGUAGES and weight > best_weight:
             best, best_weight = primary, weight
     return best

@@ -1,0 +1,56 @@
+"""Reading refunds and payouts: one of them, or a page of a list."""
+
+from afriflow.core.errors import NotFound
+from afriflow.db.engine import Connection
+from afriflow.ledger import store
+from afriflow.ledger.present_out import Payout, Refund, show_disbursement
+from afriflow.ledger.search import make_cursor
+from afriflow.merchants.keys import Caller
+
+# What a merchant calls a status, in the words of the table.
+_WORDS = {
+    "processing": ["unknown", "pending"],
+    "succeeded": ["succeeded"],
+    "failed": ["failed", "not_sent", "never_received"],
+}
+
+
+async def read_disbursement(
+    connection: Connection, caller: Caller, kind: str, disbursement_id: str
+) -> Refund | Payout:
+    """Give one refund or payout of the caller's. Raises NotFound, also for what is somebody else's."""
+    if "\x00" in disbursement_id:
+        raise NotFound(id="")
+    row = await connection.fetchrow(
+        store.DISBURSEMENT_OF_MODE, caller.merchant_id, caller.mode, kind, disbursement_id
+    )
+    if row is None:
+        raise NotFound(id=disbursement_id)
+    return show_disbursement(row)
+
+
+async def list_disbursements(
+    connection: Connection,
+    caller: Caller,
+    kind: str,
+    *,
+    limit: int,
+    after: str | None,
+    status: str | None,
+    transaction_id: str | None,
+) -> tuple[list[Refund | Payout], str | None]:
+    """Give one page, newest first, and the cursor of the next. status: as merchants say it."""
+    if transaction_id is not None and "\x00" in transaction_id:
+        raise NotFound(id="")
+    rows = await connection.fetch(
+        store.DISBURSEMENTS,
+        caller.merchant_id,
+        caller.mode,
+        kind,
+        after,
+        _WORDS[status] if status else None,
+        transaction_id,
+        limit + 1,
+    )
+    shown = [show_disbursement(row) for row in rows[:limit]]
+    return shown, make_cursor(shown[-1].id) if len(rows) > limit else None

@@ -1,0 +1,141 @@
+"""The API for money that goes out: refunds and payouts."""
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, MediaType, Response, get, post
+from litestar.params import HeaderParameter, QueryParameter
+
+from afriflow.assembly import Assembly
+from afriflow.checkout.idempotency import read_key
+from afriflow.checkout.request_out import PayoutRequest, RefundRequest, read_payout, read_refund
+from afriflow.core.errors import FieldError, InvalidRequest
+from afriflow.ledger.present_out import Payout, Refund
+from afriflow.ledger.search import read_cursor
+from afriflow.ledger.search_out import list_disbursements, read_disbursement
+from afriflow.merchants.keys import Caller
+from afriflow.web.auth import require_key
+
+Limit = Annotated[int, QueryParameter(name="limit", ge=1, description="rows of the answer")]
+Cursor = Annotated[
+    str | None, QueryParameter(name="cursor", max_length=200, description="`next_cursor` of a page")
+]
+Status = Annotated[str | None, QueryParameter(name="status", description="processing, succeeded or failed")]
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(name="Idempotency-Key", description="new for each order, the same for each retry"),
+]
+_STATUSES = ("processing", "succeeded", "failed")
+
+
+class RefundPage(msgspec.Struct, frozen=True):
+    data: list[Refund]
+    next_cursor: str | None
+
+
+class PayoutPage(msgspec.Struct, frozen=True):
+    data: list[Payout]
+    next_cursor: str | None
+
+
+class RefundController(Controller):
+    """Money back to who paid."""
+
+    path = "/api/refunds"
+    guards = [require_key]
+    tags = ["Refunds"]
+
+    @post("/", status_code=201, summary="Refund a transaction, whole or in part")
+    async def create(
+        self, house: Assembly, caller: Caller, data: RefundRequest, key: IdempotencyKey = None
+    ) -> Refund:
+        """Give money back; without `amount` all that is left of the payment."""
+        key = read_key(key)
+        reply = await house.disburser.refund(caller, key, read_refund(data))
+        return _created(reply.body, replayed=reply.replayed)
+
+    @get("/", summary="List refunds")
+    async def list_(
+        self,
+        house: Assembly,
+        caller: Caller,
+        limit: Limit = 20,
+        cursor: Cursor = None,
+        status: Status = None,
+        transaction: Annotated[str | None, QueryParameter(name="transaction", max_length=64)] = None,
+    ) -> RefundPage:
+        """List refunds of the key's mode, newest first."""
+        page = await _list(house, caller, "refund", limit, cursor, status, transaction)
+        return RefundPage(*page)
+
+    @get("/{refund_id:str}", summary="Read a refund")
+    async def read(self, house: Assembly, caller: Caller, refund_id: str) -> Refund:
+        """Read one refund."""
+        async with house.database.connection() as connection:
+            return await read_disbursement(connection, caller, "refund", refund_id)  # type: ignore[return-value]
+
+    @post("/{refund_id:str}/verify", status_code=200, summary="Ask the provider now")
+    async def verify(self, house: Assembly, caller: Caller, refund_id: str) -> Refund:
+        """Ask the provider how the refund stands."""
+        await house.disburser.verify(caller, "refund", refund_id)
+        return await self.read.fn(self, house, caller, refund_id)
+
+
+class PayoutController(Controller):
+    """Money to people's wallets."""
+
+    path = "/api/payouts"
+    guards = [require_key]
+    tags = ["Payouts"]
+
+    @post("/", status_code=201, summary="Send money to a wallet")
+    async def create(
+        self, house: Assembly, caller: Caller, data: PayoutRequest, key: IdempotencyKey = None
+    ) -> Payout:
+        """Send money to a person; routed once, and never to a second provider."""
+        key = read_key(key)
+        reply = await house.disburser.payout(caller, key, read_payout(data, caller.mode, caller.language))
+        return _created(reply.body, replayed=reply.replayed)
+
+    @get("/", summary="List payouts")
+    async def list_(
+        self, house: Assembly, caller: Caller, limit: Limit = 20, cursor: Cursor = None, status: Status = None
+    ) -> PayoutPage:
+        """List payouts of the key's mode, newest first."""
+        return PayoutPage(*await _list(house, caller, "payout", limit, cursor, status, None))
+
+    @get("/{payout_id:str}", summary="Read a payout")
+    async def read(self, house: Assembly, caller: Caller, payout_id: str) -> Payout:
+        """Read one payout."""
+        async with house.database.connection() as connection:
+            return await read_disbursement(connection, caller, "payout", payout_id)  # type: ignore[return-value]
+
+    @post("/{payout_id:str}/verify", status_code=200, summary="Ask the provider now")
+    async def verify(self, house: Assembly, caller: Caller, payout_id: str) -> Payout:
+        """Ask the provider how the payout stands."""
+        await house.disburser.verify(caller, "payout", payout_id)
+        return await self.read.fn(self, house, caller, payout_id)
+
+
+async def _list(
+    house: Assembly,
+    caller: Caller,
+    kind: str,
+    limit: int,
+    cursor: str | None,
+    status: str | None,
+    transaction: str | None,
+) -> tuple[list[Any], str | None]:
+    if status is not None and status not in _STATUSES:
+        raise InvalidRequest([FieldError("?status", "invalid_value", {"reason": ", ".join(_STATUSES)})])
+    limit = min(limit, house.settings.page_limit_max)
+    after = read_cursor(cursor) if cursor else None
+    async with house.database.connection() as connection:
+        return await list_disbursements(
+            connection, caller, kind, limit=limit, after=after, status=status, transaction_id=transaction
+        )
+
+
+def _created(body: bytes, *, replayed: bool) -> Any:
+    headers = {"idempotent-replayed": "true"} if replayed else {}
+    return Response(body, status_code=201, headers=headers, media_type=MediaType.JSON)
