@@ -210,13 +210,16 @@ def _action(row: Record, display: str, language: str) -> ShownAction | None:
         else f"action.{stored['type']}"
     )
     wallet = operator.wallet if operator else ""
+    # Some operators' codes hold the amount, as the payer dials it: *144*4*6*5000#.
+    code: str | None = stored.get("code")
+    code = code and code.replace("{amount}", Money(row["amount_minor"], row["currency"]).text())
     expires_at = stored.get("expires_at")
     return ShownAction(
         type=stored["type"],
-        message=say(key, language, amount=display, wallet=wallet, code=stored.get("code")),
+        message=say(key, language, amount=display, wallet=wallet, code=code),
         url=stored.get("url"),
         payload=stored.get("payload"),
-        code=stored.get("code"),
+        code=code,
         expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
     )
 

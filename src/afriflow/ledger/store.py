@@ -17,7 +17,6 @@ TRANSACTION = f"SELECT {_TRANSACTION_COLUMNS} {_JOIN} WHERE t.merchant_id = $1 A
 TRANSACTION_LOCK = f"""
 SELECT {_TRANSACTION_COLUMNS} {_JOIN} WHERE t.merchant_id = $1 AND t.id = $2 FOR UPDATE OF t
 """
-TRANSACTIONS = f"SELECT {_TRANSACTION_COLUMNS} {_JOIN}"
 TRANSACTION_BY_TOKEN = f"""
 SELECT {_TRANSACTION_COLUMNS} FROM checkout_sessions s
 JOIN transactions t ON t.merchant_id = s.merchant_id AND t.id = s.transaction_id

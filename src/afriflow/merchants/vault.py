@@ -42,6 +42,8 @@ class Vault:
     def open(self, sealed: bytes, place: str) -> object:
         """Decrypt what `seal` made for this very place. Raises Unsealable for anything else."""
         nonce, content = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
+        if sealed[:1] != _VERSION or len(nonce) != _NONCE_BYTES:
+            raise Unsealable(place=place)
         try:
             return msgspec.json.decode(self._cipher.decrypt(nonce, content, place.encode()))
         except InvalidTag as error:

@@ -33,7 +33,11 @@ def language_of(request: Request[Any, Any, Any]) -> str:
 def problem(request: Request[Any, Any, Any], error: errors.AfriFlowError) -> Response[dict[str, Any]]:
     """Answer with a problem document."""
     language = language_of(request)
-    facts = {"limit_bytes": request.app.state.house.settings.request_body_bytes_max, "reason": "", **error.facts}
+    facts = {
+        "limit_bytes": request.app.state.house.settings.request_body_bytes_max,
+        "reason": "",
+        **error.facts,
+    }
     body: dict[str, Any] = {
         "type": f"urn:afriflow:error:{error.code}",
         "title": error.code.replace("_", " ").capitalize(),
@@ -53,7 +57,11 @@ def problem(request: Request[Any, Any, Any], error: errors.AfriFlowError) -> Res
         ]
     if isinstance(error, errors.NoRoute):
         body["considered"] = [dict(item) for item in error.considered]
-    body |= {name: value for name, value in error.facts.items() if name in {"transaction_id", "request_id", "remaining", "instead"}}
+    body |= {
+        name: value
+        for name, value in error.facts.items()
+        if name in {"transaction_id", "request_id", "remaining", "instead"}
+    }
     headers: dict[str, str] = {}
     retry_after = error.facts.get("retry_after_seconds", 1 if isinstance(error, errors.Unavailable) else None)
     if retry_after is not None:

@@ -1,0 +1,86 @@
+"""Accessibility: axe finds nothing on any page, light or dark, and the keyboard alone is enough."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page, expect
+
+SLOW = 30_000
+BOTH_SCHEMES = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+
+
+async def clean(page: Page) -> None:
+    """Run axe; its script is let in past the page's policy, which other tests hold."""
+    found = await Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@BOTH_SCHEMES
+async def test_the_payers_page_is_accessible_in_each_state(merchant: Any, visit: Any, dark: bool) -> None:
+    """Choosing, a mistake, a code, a redirect, waiting, each end."""
+    page = await visit(dark=dark, bypass_csp=True)
+    _, made = await merchant.checkout(country="BF", cancel_url="https://shop.example/panier")
+    await page.goto(made["checkout_url"])
+    await clean(page)
+    await page.check("input[value=orange_bf]")
+    await page.fill("#phone", "1")
+    await page.click("button.wide")
+    await expect(page.locator("#wrong-phone")).to_be_visible()
+    await clean(page)
+    await page.fill("#phone", "+22604111114")
+    await page.click("button.wide")
+    await expect(page.locator("#otp")).to_be_visible(timeout=SLOW)
+    await clean(page)
+    _, made = await merchant.checkout()
+    await page.goto(made["checkout_url"])
+    await page.check("input[value=wave_sn]")
+    await page.fill("#phone", "77 200 00 23")
+    await page.click("button.wide")
+    await expect(page.get_by_role("link", name="Continue to Wave")).to_be_visible(timeout=SLOW)
+    await clean(page)
+    for phone, status in (
+        ("+221773456129", "processing"),
+        ("+221773456789", "succeeded"),
+        ("+221773456049", "failed"),
+    ):
+        made = await merchant.pay("orange_sn", phone)
+        await merchant.until(made["id"], status)
+        await page.goto(made["checkout_url"])
+        await clean(page)
+
+
+@BOTH_SCHEMES
+@pytest.mark.parametrize("wide", [False, True], ids=["phone", "desk"])
+async def test_the_dashboard_is_accessible(
+    demo: dict[str, Any], visit: Any, signed_in: Any, dark: bool, wide: bool
+) -> None:
+    """Every page of it."""
+    page = await visit(dark=dark, wide=wide, bypass_csp=True)
+    await page.goto(f"{demo['dashboard_url']}/sign-in")
+    await clean(page)
+    page = await signed_in(dark=dark, wide=wide, bypass_csp=True)
+    await clean(page)
+    for path in ("/providers", "/webhooks", "?q=nobody-has-this", f"/transactions/{demo['first_payment']}"):
+        await page.goto(demo["dashboard_url"] + path)
+        for summary in await page.locator("details.box summary").all():
+            await summary.click()
+        await clean(page)
+    await page.get_by_role("button", name="Live").click()
+    await expect(page.get_by_text("No payments in live mode yet")).to_be_visible()
+    await clean(page)
+
+
+async def test_a_keyboard_is_enough_to_pay(merchant: Any, visit: Any) -> None:
+    """Tab, arrows, type, Enter."""
+    _, made = await merchant.checkout(customer={"phone": "+221773456789"})
+    page = await visit()
+    await page.goto(made["checkout_url"])
+    await page.keyboard.press("Tab")
+    await expect(page.locator(".skip")).to_be_focused()
+    await page.keyboard.press("Tab")
+    await expect(page.locator("input[value=orange_sn]")).to_be_focused()
+    await page.keyboard.press("Tab")
+    await expect(page.locator("#phone")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="Payment successful")).to_be_visible(timeout=SLOW)
