@@ -1,23 +1,11 @@
 """One payment through each provider, in every way it can end and with everything that can be lost on the way."""
 
 import asyncio
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-
-def a_phone(prefix: str, digits: int) -> str:
-    """A number that no other test uses."""
-    return prefix + str(uuid.uuid4().int)[:digits]
-
-
-async def charges(session: Any, demo: Any, provider: str, reference: str) -> int:
-    """How often the provider's own books say that it took money for one of our attempts."""
-    url = demo["simulators"][provider]["url"]
-    async with session.get(f"{url}/ledger", params={"reference": reference}) as response:
-        return len((await response.json())["completed"])
+from phones import a_phone
 
 
 class TestPawaPay:

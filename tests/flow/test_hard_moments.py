@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-
-def a_phone(prefix: str, digits: int) -> str:
-    return prefix + str(uuid.uuid4().int)[:digits]
+from phones import a_phone
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from conftest import eventually
+from phones import a_phone
 
 PAYS_AT_ONCE = "+221773456789"
 
@@ -103,7 +104,7 @@ class TestRefunds:
         assert (await merchant.read(payment["id"]))["refunded_amount"] == 1000
 
     async def test_what_was_not_paid_cannot_be_given_back(self, merchant: Any) -> None:
-        made = await merchant.pay("orange_sn", "+22177" + str(uuid.uuid4().int)[:7])
+        made = await merchant.pay("orange_sn", a_phone("+22177", 7))
         status, problem = await refund(merchant, made["id"])
         assert (status, problem["code"]) == (409, "not_refundable")
         status, problem = await refund(merchant, "txn_nobody")
@@ -112,9 +113,7 @@ class TestRefunds:
     async def test_a_refund_that_the_provider_cannot_do_says_what_can_be_done_instead(
         self, merchant: Any
     ) -> None:
-        made = await merchant.pay(
-            "orange_ci", "+22507" + str(uuid.uuid4().int)[:8], country="CI", otp="123456"
-        )
+        made = await merchant.pay("orange_ci", a_phone("+22507", 8), country="CI", otp="123456")
         await merchant.until(made["id"], "succeeded")
         status, problem = await refund(merchant, made["id"])
         assert (status, problem["code"]) == (422, "refund_not_supported")
@@ -163,9 +162,7 @@ class TestPayouts:
         self, merchant: Any, faults: Callable[..., Any], fault: str
     ) -> None:
         await faults("paydunya", **{fault: 1.0})
-        status, made = await payout(
-            merchant, "+22890" + str(uuid.uuid4().int)[:6], operator="yas_tg", country="TG"
-        )
+        status, made = await payout(merchant, a_phone("+22890", 6), operator="yas_tg", country="TG")
         assert (status, made["provider"]) == (201, "paydunya")
         await faults("paydunya")
         assert (await until_done(merchant, "payout", made))["status"] == "succeeded"
