@@ -15,11 +15,11 @@ from afriflow.core.errors import AfriFlowError
 from afriflow.merchants.keys import Caller
 from afriflow.web.api import CheckoutController, TransactionController
 from afriflow.web.api_out import PayoutController, RefundController
+from afriflow.web.api_routing import RoutingController
 from afriflow.web.api_setup import (
     EndpointController,
     MessageController,
     ProviderController,
-    RoutingController,
 )
 from afriflow.web.errors import on_http, on_ours, on_unforeseen
 from afriflow.web.health import live, ready
@@ -82,6 +82,7 @@ def _openapi() -> OpenAPIConfig:
         description="African payments through many providers behind one API.",
         path="/framework",  # /openapi.json and /docs are web.reference's
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        use_handler_docstrings=True,
         components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
         security=[{"key": []}],
     )

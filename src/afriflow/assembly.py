@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import aiohttp
@@ -40,8 +40,8 @@ from afriflow.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Assembly:
-    """Every station of this process."""
+class Ground:
+    """What every station stands on: settings, time, secrets, and the connections to the outside."""
 
     settings: Settings
     clock: Clock
@@ -54,6 +54,19 @@ class Assembly:
     accounts: Accounts
     factory: PaymentFactory
     health: Health
+
+    async def close(self) -> None:
+        """Let go of everything that is open to the outside."""
+        await self.provider_session.close()
+        await self.delivery_session.close()
+        await self.redis.aclose()
+        await self.database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly(Ground):
+    """Every station of this process."""
+
     router: Router
     recorder: Recorder
     creator: Creator
@@ -67,116 +80,80 @@ class Assembly:
     sweeper: Sweeper
     checkout_limits: Limits
 
-    async def close(self) -> None:
-        """Let go of everything that is open to the outside."""
-        await self.provider_session.close()
-        await self.delivery_session.close()
-        await self.redis.aclose()
-        await self.database.close()
-
 
 async def assemble(settings: Settings, *, clock: Clock | None = None) -> Assembly:
     """Open database, Redis and HTTP and put the stations together.
 
     Raises whatever PostgreSQL raises when it is not there; Redis may be away.
     """
-    clock = clock or SystemClock()
-    ids = Ids(clock)
-    vault = Vault(secret_key(settings))
-    database = await Database.connect(
-        settings.database_url,
-        connections_max=settings.database_connections_max,
-        statement_timeout_seconds=settings.statement_timeout_seconds,
+    ground = await _open(settings, clock or SystemClock())
+    database, clock, ids, accounts, factory = (
+        ground.database,
+        ground.clock,
+        ground.ids,
+        ground.accounts,
+        ground.factory,
     )
-    redis = open_redis(settings)
-    provider_session = open_session(connections_max=settings.provider_connections_max)
-    accounts = Accounts(vault, settings.base_url)
-    factory = PaymentFactory(provider_session, clock, timeout_seconds=settings.provider_timeout_seconds)
-    health = Health(redis, _breaker_limits(settings))
-    router = Router(database, accounts, health, clock)
-    recorder = Recorder(ids, clock, settings.base_url)
-    planner = Planner(
-        ids,
-        vault.attempt_secret,
-        settings.base_url,
-        settings.send_lease_seconds,
-        settings.follow_ladder_seconds[0],
+    secret, lease = ground.vault.attempt_secret, settings.send_lease_seconds
+    first_check, base_url = settings.follow_ladder_seconds[0], settings.base_url
+    router = Router(database, accounts, ground.health, clock)
+    recorder, out_recorder = Recorder(ids, clock, base_url), OutRecorder(ids, clock)
+    planner = Planner(ids, secret, base_url, lease, first_check)
+    out_planner = OutPlanner(ids, clock, secret, lease, first_check)
+    sender = Sender(
+        database, factory, ground.health, recorder, planner, clock, settings.failover_attempts_max
     )
-    sender = Sender(database, factory, health, recorder, planner, clock, settings.failover_attempts_max)
     idempotency = Idempotency(
         database,
-        redis,
+        ground.redis,
         wait_seconds=settings.idempotency_wait_seconds,
         lease_seconds=settings.idempotency_lease_seconds,
         cache_seconds=settings.idempotency_cache_seconds,
     )
-    follow_limits = FollowLimits(
-        settings.follow_ladder_seconds, settings.resend_window_seconds, settings.unresolved_after_seconds
-    )
-    out_recorder = OutRecorder(ids, clock)
-    out_planner = OutPlanner(
-        ids, clock, vault.attempt_secret, settings.send_lease_seconds, settings.follow_ladder_seconds[0]
-    )
-    follower = Follower(
-        database,
-        accounts,
-        factory,
-        recorder,
-        out_recorder,
-        planner,
-        out_planner,
-        sender,
-        clock,
-        follow_limits,
-    )
-    delivery_session = open_session(connections_max=settings.provider_connections_max)
-    delivery_limits = DeliveryLimits(
-        settings.delivery_ladder_seconds,
-        settings.delivery_timeout_seconds,
-        settings.delivery_answer_bytes_max,
-        settings.allow_private_webhook_targets,
-    )
+    orders = (recorder, out_recorder, planner, out_planner)
+    follower = Follower(database, accounts, factory, *orders, sender, clock, _follow_limits(settings))
+    delivery = (ground.vault, clock, ground.delivery_session, _delivery_limits(settings))
+    outgoing = (factory, recorder, out_recorder, out_planner, sender, follower, ids)
     return Assembly(
-        settings=settings,
-        clock=clock,
-        ids=ids,
-        vault=vault,
-        database=database,
-        redis=redis,
-        provider_session=provider_session,
-        delivery_session=delivery_session,
-        accounts=accounts,
-        factory=factory,
-        health=health,
+        **{field.name: getattr(ground, field.name) for field in fields(ground)},
         router=router,
         recorder=recorder,
-        creator=Creator(
-            database, idempotency, router, recorder, planner, sender, ids, clock, settings.base_url
-        ),
+        creator=Creator(database, idempotency, router, recorder, planner, sender, ids, clock, base_url),
         confirmer=Confirmer(database, router, recorder, planner, sender, ids, clock),
         follower=follower,
         sessions=Sessions(database, recorder, follower),
-        disburser=Disburser(
-            database,
-            idempotency,
-            accounts,
-            router,
-            factory,
-            recorder,
-            out_recorder,
-            out_planner,
-            sender,
-            follower,
-            ids,
-        ),
+        disburser=Disburser(database, idempotency, accounts, router, *outgoing),
         receiver=Receiver(database, accounts, factory, ids, clock),
         processor=Processor(database, accounts, factory, recorder, out_recorder, follower.check, clock),
-        deliverer=Deliverer(database, vault, clock, delivery_session, delivery_limits),
+        deliverer=Deliverer(database, *delivery),
         # Twice the ladder: what is older has long been marked unresolved and is asked for by hand.
         sweeper=Sweeper(database, 2 * settings.follow_ladder_seconds[-1]),
         checkout_limits=Limits(
             settings.session_seconds, settings.session_seconds_min, settings.session_seconds_max
         ),
+    )
+
+
+async def _open(settings: Settings, clock: Clock) -> Ground:
+    vault, redis = Vault(secret_key(settings)), open_redis(settings)
+    database = await Database.connect(
+        settings.database_url,
+        connections_max=settings.database_connections_max,
+        statement_timeout_seconds=settings.statement_timeout_seconds,
+    )
+    provider_session = open_session(connections_max=settings.provider_connections_max)
+    return Ground(
+        settings=settings,
+        clock=clock,
+        ids=Ids(clock),
+        vault=vault,
+        database=database,
+        redis=redis,
+        provider_session=provider_session,
+        delivery_session=open_session(connections_max=settings.provider_connections_max),
+        accounts=Accounts(vault, settings.base_url),
+        factory=PaymentFactory(provider_session, clock, timeout_seconds=settings.provider_timeout_seconds),
+        health=Health(redis, _breaker_limits(settings)),
     )
 
 
@@ -211,4 +188,19 @@ def _breaker_limits(settings: Settings) -> BreakerLimits:
         open_seconds_max=settings.breaker_open_seconds_max,
         probes=settings.breaker_probes,
         lease_seconds=settings.send_lease_seconds,
+    )
+
+
+def _follow_limits(settings: Settings) -> FollowLimits:
+    return FollowLimits(
+        settings.follow_ladder_seconds, settings.resend_window_seconds, settings.unresolved_after_seconds
+    )
+
+
+def _delivery_limits(settings: Settings) -> DeliveryLimits:
+    return DeliveryLimits(
+        settings.delivery_ladder_seconds,
+        settings.delivery_timeout_seconds,
+        settings.delivery_answer_bytes_max,
+        settings.allow_private_webhook_targets,
     )

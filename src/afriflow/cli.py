@@ -36,10 +36,14 @@ def _async(command: Command) -> Callable[..., None]:
     def run(*arguments: Any, **options: Any) -> None:
         import uvloop  # noqa: PLC0415 — not on every system; asyncio's own loop does elsewhere
 
+        from afriflow.local.errors import LocalServersError  # noqa: PLC0415
+
         try:
             uvloop.run(command(*arguments, **options))
         except KeyboardInterrupt:
             sys.exit(130)
+        except LocalServersError as error:
+            raise click.ClickException(error.message(_language())) from error
         except (ValueError, OSError) as error:
             raise click.ClickException(str(error)) from error
 

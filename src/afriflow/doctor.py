@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from afriflow.assembly import open_redis
 from afriflow.core.clock import SystemClock
 from afriflow.core.errors import AfriFlowError
+from afriflow.db.condition import condition_of
 from afriflow.db.engine import Database
 from afriflow.db.migrate import alembic_config
 from afriflow.jobs.held import held_jobs
@@ -46,36 +47,22 @@ async def _database(settings: Settings) -> list[Finding]:
         return [Finding("database_away", good=False, facts={"reason": str(error)[:200]})]
     try:
         async with database.connection() as connection:
-            version = int(await connection.fetchval("SHOW server_version_num"))
-            durable = await connection.fetchval("SHOW fsync") == "on"
-            drift = abs(
-                (SystemClock().now() - await connection.fetchval("SELECT clock_timestamp()")).total_seconds()
-            )
-            schema = await _schema(connection)
+            found = await condition_of(connection)
             newest = ScriptDirectory.from_config(alembic_config(settings.database_url)).get_current_head()
-            held = len(await held_jobs(connection, 100)) if schema else 0
+            held = len(await held_jobs(connection, 100)) if found.schema else 0
     except AfriFlowError as error:
         return [Finding("database_away", good=False, facts={"reason": error.code})]
     finally:
         await database.close()
+    drift_seconds = abs((SystemClock().now() - found.now).total_seconds())
+    is_new = found.schema == newest
     return [
-        Finding("database", good=version >= _POSTGRES_MIN, facts={"version": version // 10_000}),
-        Finding("durable" if durable else "not_durable", good=durable),
-        Finding(
-            "schema" if schema == newest else "schema_old",
-            schema == newest,
-            {"schema": schema, "newest": newest},
-        ),
-        Finding("clock", good=drift <= _CLOCK_DRIFT_SECONDS_MAX, facts={"seconds": round(drift, 2)}),
+        Finding("database", good=found.version >= _POSTGRES_MIN, facts={"version": found.version // 10_000}),
+        Finding("durable" if found.durable else "not_durable", good=found.durable),
+        Finding("schema" if is_new else "schema_old", is_new, {"schema": found.schema, "newest": newest}),
+        Finding("clock", drift_seconds <= _CLOCK_DRIFT_SECONDS_MAX, {"seconds": round(drift_seconds, 2)}),
         Finding("held_jobs", good=held == 0, facts={"count": held}),
     ]
-
-
-async def _schema(connection: Any) -> str | None:
-    try:
-        return await connection.fetchval("SELECT version_num FROM alembic_version")
-    except asyncpg.UndefinedTableError:
-        return None
 
 
 async def _redis(settings: Settings) -> Finding:

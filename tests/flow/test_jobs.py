@@ -36,10 +36,14 @@ async def test_a_job_exists_only_if_its_transaction_commits(fleet: Any) -> None:
         ran.append(payload["number"])
         done.set()
 
-    with pytest.raises(ZeroDivisionError):
+
+    async def enqueue_and_fail() -> None:
         async with fleet.house.database.transaction() as connection:
             await enqueue(connection, "note", {"number": 1}, key="one")
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await enqueue_and_fail()
     async with fleet.house.database.transaction() as connection:
         await enqueue(connection, "note", {"number": 2}, key="two")
         await enqueue(connection, "note", {"number": 3}, key="two")

@@ -523,8 +523,8 @@ async def test_an_account_that_takes_signed_requests_only_is_served_by_one_that_
                 },
                 "currency": "XOF",
             },
-            403,
-            "DEPOSITS_NOT_ALLOWED",
+            400,
+            "MISSING_PARAMETER",
         ),
     ],
 )

@@ -24,7 +24,13 @@ FAULTS = {
     "callback_before_answer": 0.1,
     "delay_callback_seconds": 0.5,
 }
-WAYS = [("orange_sn", "SN", "+22177", 7), ("wave_sn", "SN", "+22178", 7), ("yas_tg", "TG", "+22890", 6)]
+# A prompt and a redirect of pawaPay's, PayDunya's own page, and a push of PayDunya's.
+WAYS = [
+    ("orange_sn", "SN", "+22177", 7),
+    ("wave_sn", "SN", "+22178", 7),
+    ("wizall_sn", "SN", "+22176", 7),
+    ("yas_tg", "TG", "+22890", 6),
+]
 FINAL = {"succeeded", "failed", "expired", "cancelled"}
 
 
@@ -74,7 +80,7 @@ async def decide(
         if status != 200:
             return False
         action = found["next_action"]
-        if action and action["type"] == "redirect" and found["payment_method"]["operator"] == "yas_tg":
+        if action and action["type"] == "redirect" and found["payment_method"]["operator"] == "wizall_sn":
             data = {"action": "pay" if wants_to_pay else "cancel"}
             async with session.post(action["url"], data=data, allow_redirects=False) as response:
                 return response.status < 400

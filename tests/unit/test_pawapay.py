@@ -12,18 +12,20 @@ import pytest
 
 from afriflow.core.errors import BadAccount
 from afriflow.core.evidence import Failed, Missing, Pending, Refused, Succeeded, Unclear
-from afriflow.core.method import ActionType, FailureCode, MethodType, PaymentMethod
+from afriflow.core.method import ActionType, FailureCode, MethodType, NextAction, PaymentMethod
 from afriflow.core.money import Money
 from afriflow.core.msisdn import Msisdn
 from afriflow.core.operator import countries, operators
 from afriflow.port.factory import fill_config
 from afriflow.port.http import Reply
-from afriflow.port.provider import Authorization, Notification, Order, Secret
-from afriflow.providers.pawapay import SPEC, wire
+from afriflow.port.provider import Authorization, Notification, Order, Resend, Secret
+from afriflow.providers.pawapay import SPEC, requests, tables, wire
 from afriflow.providers.pawapay.config import PawaPayConfig
 from afriflow.providers.pawapay.simulator.behaviour import Behaviour
-from afriflow.providers.pawapay.simulator.rules import check_business, check_form
+from afriflow.providers.pawapay.simulator.forms import check_form
+from afriflow.providers.pawapay.simulator.rules import check_business
 from afriflow.providers.pawapay.simulator.sandbox import rails
+from afriflow.providers.pawapay.wire import Kind
 
 FIXTURES = files("afriflow.providers.pawapay").joinpath("fixtures")
 CONFIG = PawaPayConfig(Secret("token"))
@@ -64,8 +66,8 @@ def order(operator: str = "mtn_zm", digits: str = "260763456789", **more: Any) -
     return Order(**{**facts, **more})
 
 
-MTN_ZMB = next(provider for provider in wire.providers() if provider.provider == "MTN_MOMO_ZMB")
-ORANGE_BFA = next(provider for provider in wire.providers() if provider.provider == "ORANGE_BFA")
+MTN_ZMB = next(provider for provider in tables.providers() if provider.provider == "MTN_MOMO_ZMB")
+ORANGE_BFA = next(provider for provider in tables.providers() if provider.provider == "ORANGE_BFA")
 
 
 def notification(body: object, headers: Mapping[str, str] | None = None) -> Notification:
@@ -77,32 +79,42 @@ def notification(body: object, headers: Mapping[str, str] | None = None) -> Noti
 
 
 def test_every_provider_of_pawapay_is_an_operator_of_ours_in_a_currency_of_its_country() -> None:
-    assert len({provider.provider for provider in wire.providers()}) == 42
-    for provider in wire.providers():
+    assert len({provider.provider for provider in tables.providers()}) == 42
+    for provider in tables.providers():
         assert operators()[provider.operator].country == provider.country
         assert provider.currency in countries()[provider.country].currencies
-        assert provider.auth_type in wire.AUTHORIZATIONS
+        assert provider.auth_type in tables.AUTHORIZATIONS
 
 
 def test_no_two_providers_carry_the_same_operator_and_currency() -> None:
-    keys = [(provider.operator, provider.currency) for provider in wire.providers()]
+    keys = [(provider.operator, provider.currency) for provider in tables.providers()]
     assert len(keys) == len(set(keys))
 
 
-def test_wave_is_left_out_until_redirects_are_carried() -> None:
-    assert {
-        route.operator for route in SPEC.routes if route.operator and route.operator.startswith("wave")
-    } == set()
-    assert len({route.operator for route in SPEC.routes}) == 40
-    assert {route.operator for route in SPEC.routes if route.authorization is Authorization.OTP_FIRST} == {
-        "orange_bf"
+def test_every_provider_is_a_route_and_says_how_its_payers_approve() -> None:
+    assert len({route.operator for route in SPEC.routes}) == 42
+    by_way = {
+        way: {route.operator for route in SPEC.routes if route.authorization is way} for way in Authorization
     }
+    assert by_way[Authorization.OTP_FIRST] == {"orange_bf"}
+    assert by_way[Authorization.REDIRECT] == {"wave_sn", "wave_ci"}
+
+
+def test_payouts_may_carry_other_decimals_than_deposits() -> None:
+    deposits = {(route.operator, route.currency): route.decimals for route in SPEC.routes}
+    payouts = {(route.operator, route.currency): route.decimals for route in SPEC.payout_routes}
+    assert deposits.keys() == payouts.keys()
+    assert {key for key in deposits if deposits[key] != payouts[key]} == {
+        ("mpesa_ke", "KES"),
+        ("emola_mz", "MZN"),
+    }
+    assert SPEC.payout_resend is Resend.ALWAYS
 
 
 def test_the_simulator_knows_the_same_providers_from_its_own_table() -> None:
     ours = {
         (provider.provider, countries()[provider.country].alpha3, provider.currency, provider.decimals)
-        for provider in wire.providers()
+        for provider in tables.providers()
     }
     theirs = {
         (rail.provider, rail.country, currency, 0 if decimals == "NONE" else 2)
@@ -150,7 +162,7 @@ def test_signed_callbacks_are_required_in_any_spelling_of_yes(value: str | bool,
 
 
 def test_a_request_has_the_documented_fields_and_no_other() -> None:
-    body = json.loads(wire.deposit_body(order(), MTN_ZMB, CONFIG))
+    body = json.loads(requests.deposit_body(order(), MTN_ZMB, CONFIG))
     assert body == {
         "depositId": DEPOSIT_ID,
         "amount": "15",
@@ -170,7 +182,7 @@ def test_every_route_writes_a_request_that_the_simulator_of_pawapay_takes() -> N
     for route in SPEC.routes:
         assert route.operator is not None
         provider = next(
-            p for p in wire.providers() if (p.operator, p.currency) == (route.operator, route.currency)
+            p for p in tables.providers() if (p.operator, p.currency) == (route.operator, route.currency)
         )
         prefix = countries()[route.country].calling_code
         wanted = order(
@@ -181,23 +193,23 @@ def test_every_route_writes_a_request_that_the_simulator_of_pawapay_takes() -> N
             ),
             otp=Secret("123456"),
         )
-        assert wire.provider_for(wanted) == provider
-        request = check_form(json.loads(wire.deposit_body(wanted, provider, CONFIG)))
+        assert tables.provider_for(wanted.method, wanted.money.currency) == provider
+        request = check_form(json.loads(requests.deposit_body(wanted, provider, CONFIG)))
         assert check_business(request, Behaviour()).provider == provider.provider
 
 
 def test_a_one_time_code_is_sent_where_the_payer_has_one_and_nowhere_else() -> None:
     money = Money(5000, "XOF")
     preauth = order("orange_bf", "22607345678", money=money, otp=Secret("367025"))
-    assert json.loads(wire.deposit_body(preauth, ORANGE_BFA, CONFIG))["preAuthorisationCode"] == "367025"
-    assert b"preAuthorisationCode" not in wire.deposit_body(order(otp=Secret("367025")), MTN_ZMB, CONFIG)
+    assert json.loads(requests.deposit_body(preauth, ORANGE_BFA, CONFIG))["preAuthorisationCode"] == "367025"
+    assert b"preAuthorisationCode" not in requests.deposit_body(order(otp=Secret("367025")), MTN_ZMB, CONFIG)
 
 
 def test_numbers_of_benin_lose_their_01_only_where_the_account_says_so() -> None:
-    provider = next(provider for provider in wire.providers() if provider.provider == "MTN_MOMO_BEN")
+    provider = next(provider for provider in tables.providers() if provider.provider == "MTN_MOMO_BEN")
     benin = order("mtn_bj", "2290151345789", money=Money(500, "XOF"))
-    long = json.loads(wire.deposit_body(benin, provider, CONFIG))
-    short = json.loads(wire.deposit_body(benin, provider, replace(CONFIG, benin_short_numbers="yes")))
+    long = json.loads(requests.deposit_body(benin, provider, CONFIG))
+    short = json.loads(requests.deposit_body(benin, provider, replace(CONFIG, benin_short_numbers="yes")))
     assert long["payer"]["accountDetails"]["phoneNumber"] == "2290151345789"
     assert short["payer"]["accountDetails"]["phoneNumber"] == "22951345789"
 
@@ -214,7 +226,7 @@ def test_numbers_of_benin_lose_their_01_only_where_the_account_says_so() -> None
     ],
 )
 def test_a_merchants_name_becomes_a_message_that_pawapay_takes(name: str, message: str | None) -> None:
-    assert wire.customer_message(name) == message
+    assert requests.customer_message(name) == message
 
 
 # Theirs to ours: initiation
@@ -258,7 +270,7 @@ def test_all_43_documented_failure_codes_are_known() -> None:
     assert len({(row["code"], *row["phases"]) for row in ROWS}) == 43
     for row in ROWS:
         for phase in row["phases"]:
-            known = wire.failures(phase)[row["code"]]
+            known = tables.failures(phase)[row["code"]]
             assert known.failure is not None or row["code"] == "UNKNOWN_ERROR"
 
 
@@ -282,7 +294,7 @@ def test_each_code_of_initiation_is_a_refusal_with_the_status_it_is_documented_w
 )
 def test_each_code_of_processing_is_a_failure_in_our_words(row: dict[str, Any]) -> None:
     deposit = {"depositId": DEPOSIT_ID, "status": "FAILED", "failureReason": {"failureCode": row["code"]}}
-    word = wire.deposit_word(deposit, asked_for=DEPOSIT_ID, provider=MTN_ZMB)
+    word = wire.operation_word(deposit, Kind.DEPOSIT, asked_for=DEPOSIT_ID, provider=MTN_ZMB)
     assert isinstance(word, Failed)
     assert word.failure.code == row["failure"]
     assert word.failure.provider_code == row["code"]
@@ -298,7 +310,7 @@ def test_what_the_payer_did_is_never_the_providers_fault() -> None:
         "PAYMENT_IN_PROGRESS",
         "TRANSACTION_ALREADY_IN_PROCESS",
     ):
-        known = wire.failures("processing")[code]
+        known = tables.failures("processing")[code]
         assert known.failure is not None
         assert not known.failure.is_providers_fault
         assert not known.elsewhere
@@ -346,9 +358,9 @@ def test_what_is_no_documented_answer_to_an_initiation_decides_nothing(
 
 
 def read(name: str) -> Any:
-    deposit = wire.found_deposit(documented(name))
+    deposit = wire.found(documented(name), Kind.DEPOSIT)
     return (
-        wire.deposit_word(deposit, asked_for=DEPOSIT_ID, provider=MTN_ZMB)
+        wire.operation_word(deposit, Kind.DEPOSIT, asked_for=DEPOSIT_ID, provider=MTN_ZMB)
         if isinstance(deposit, Mapping)
         else deposit
     )
@@ -381,21 +393,23 @@ def test_a_deposit_that_is_not_found_is_missing() -> None:
 
 def test_a_deposit_printed_bare_as_in_the_guide_is_read_too() -> None:
     bare = fixture("deposit-status-completed")["body"]["data"]
-    deposit = wire.found_deposit(reply(200, bare))
+    deposit = wire.found(reply(200, bare), Kind.DEPOSIT)
     assert isinstance(deposit, Mapping)
-    assert isinstance(wire.deposit_word(deposit, asked_for=None, provider=None), Succeeded)
+    assert isinstance(wire.operation_word(deposit, Kind.DEPOSIT, asked_for=None, provider=None), Succeeded)
 
 
-@pytest.mark.parametrize("status", sorted(wire.DEPOSIT_STATUSES))
+@pytest.mark.parametrize("status", sorted(wire.STATUSES))
 def test_every_status_in_the_table_is_read(status: str) -> None:
     deposit = {"depositId": DEPOSIT_ID, "status": status, "amount": "15.00", "currency": "ZMW"}
-    word = wire.deposit_word(deposit, asked_for=DEPOSIT_ID, provider=MTN_ZMB)
-    assert type(word) is wire.DEPOSIT_STATUSES[status]
+    word = wire.operation_word(deposit, Kind.DEPOSIT, asked_for=DEPOSIT_ID, provider=MTN_ZMB)
+    assert type(word) is wire.STATUSES[status]
 
 
 @pytest.mark.parametrize("status", ["NEEDS_ATTENTION", "completed", "", None, 1, ["COMPLETED"], {"a": 1}])
 def test_a_status_that_is_not_in_the_table_alarms_and_decides_nothing(status: object) -> None:
-    word = wire.deposit_word({"depositId": DEPOSIT_ID, "status": status}, asked_for=None, provider=None)
+    word = wire.operation_word(
+        {"depositId": DEPOSIT_ID, "status": status}, Kind.DEPOSIT, asked_for=None, provider=None
+    )
     assert isinstance(word, Unclear)
     assert word.alert
 
@@ -419,7 +433,7 @@ def test_what_is_no_documented_answer_to_a_status_check_decides_nothing(
     http: int, body: object, alert: bool
 ) -> None:
     raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    word = wire.found_deposit(Reply(http, {}, raw))
+    word = wire.found(Reply(http, {}, raw), Kind.DEPOSIT)
     assert isinstance(word, Unclear)
     assert word.alert is alert
 
@@ -445,7 +459,7 @@ def test_what_is_no_documented_answer_to_a_status_check_decides_nothing(
 def test_an_amount_is_read_exactly_or_not_at_all(
     amount: object, currency: object, paid: Money | None
 ) -> None:
-    assert wire.paid_money({"amount": amount, "currency": currency}) == paid
+    assert wire.money_of({"amount": amount, "currency": currency}) == paid
 
 
 @pytest.mark.parametrize(
@@ -460,7 +474,9 @@ def test_an_amount_is_read_exactly_or_not_at_all(
 def test_a_success_names_the_id_that_pawapay_says_and_ours_only_where_it_says_none(
     named: dict[str, Any], reference: str
 ) -> None:
-    word = wire.deposit_word({"status": "COMPLETED", **named}, asked_for="asked", provider=None)
+    word = wire.operation_word(
+        {"status": "COMPLETED", **named}, Kind.DEPOSIT, asked_for="asked", provider=None
+    )
     assert isinstance(word, Succeeded)
     assert word.reference == reference
 
@@ -475,7 +491,7 @@ def test_a_callback_is_a_report_about_its_deposit() -> None:
     assert isinstance(report.word, Failed)
     assert report.word.failure.code is FailureCode.INSUFFICIENT_FUNDS
     (report,) = wire.callback_reports(notification(fixture("deposit-callback-redirect")["body"]))
-    assert report.word == Pending(None)
+    assert report.word == Pending(NextAction(ActionType.REDIRECT, url="https://provider.example/auth/abc"))
 
 
 @pytest.mark.parametrize(
@@ -487,12 +503,14 @@ def test_a_callback_is_a_report_about_its_deposit() -> None:
         b"{",
         b"\xff",
         b'{"depositId": 1}',
-        b'{"payoutId": "p"}',
-        b'{"refundId": "r", "depositId": "d"}',
+        b'{"payoutId": null, "depositId": "d"}',
+        b'{"checkoutId": "c", "deposit": {}}',
+        b'{"remittanceId": "r", "status": "COMPLETED"}',
+        b'{"statementId": "s", "status": "COMPLETED"}',
         b"[" * 100_000,
     ],
 )
-def test_a_callback_that_speaks_of_no_deposit_is_no_report(body: bytes) -> None:
+def test_a_callback_that_speaks_of_nothing_of_ours_is_no_report(body: bytes) -> None:
     assert wire.callback_reports(notification(body)) == ()
 
 
@@ -545,9 +563,9 @@ def test_nobodys_words_can_break_the_translation() -> None:
             chance.choice([200, 200, 400, 401, 403, 500]), {}, body[: chance.choice([None, None, 40])]
         )
         wire.initiation_word(answer, MTN_ZMB)
-        deposit = wire.found_deposit(answer)
+        deposit = wire.found(answer, Kind.DEPOSIT)
         if isinstance(deposit, Mapping):
-            word = wire.deposit_word(deposit, asked_for=DEPOSIT_ID, provider=MTN_ZMB)
+            word = wire.operation_word(deposit, Kind.DEPOSIT, asked_for=DEPOSIT_ID, provider=MTN_ZMB)
             assert not isinstance(word, Succeeded) or deposit["status"] == "COMPLETED"
         wire.callback_reports(notification(body))
         wire.identify(notification(body))

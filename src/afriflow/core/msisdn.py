@@ -74,7 +74,7 @@ def read_msisdn(text: str, country: str) -> Msisdn | None:
             number = phonenumbers.parse(candidate, country)
         except phonenumbers.NumberParseException:
             continue
-        if not phonenumbers.is_valid_number_for_region(number, country):
+        if number.extension or not phonenumbers.is_valid_number_for_region(number, country):
             continue
         e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
         if country == "GA" and len(e164) == 13 and e164[4] == "0":  # libphonenumber keeps Gabon's trunk 0

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 _TRANSACTION_COLUMNS = """
-t.merchant_id, t.id, t.mode, t.status, t.amount_minor, t.currency, t.refunded_minor, t.country, t.reference,
+t.merchant_id, t.id, t.mode, t.status, t.amount_minor, t.currency, t.refund_reserved_minor, t.refunded_minor, t.country, t.reference,
 t.description, t.customer, t.payment_method_id, t.payer_chooses, t.language, t.return_url, t.cancel_url, t.metadata,
 t.next_action, t.failure, t.late, t.needs_review, t.unresolved, t.routing, t.idempotency_key, t.token, t.sequence,
 t.story_length, t.created_at, t.updated_at, t.expires_at,
@@ -211,7 +211,7 @@ class Sending:
     checked: str
 
 
-def _sending(table: str) -> Sending:
+def _sending(table: str, may_resend: str = "true") -> Sending:
     return Sending(
         keep=f"""
 UPDATE {table} SET provider_reference = $3, updated_at = now()
@@ -221,12 +221,20 @@ WHERE merchant_id = $1 AND id = $2 AND provider_reference IS NULL AND sends = $4
         resend=f"""
 UPDATE {table} SET sends = sends + 1, last_sent_at = now(), in_flight_until = now() + make_interval(secs => $4)
 WHERE merchant_id = $1 AND id = $2 AND sends = $3 AND status = 'unknown'
-  AND (in_flight_until IS NULL OR in_flight_until < now())
+  AND (in_flight_until IS NULL OR in_flight_until < now()) AND {may_resend}
 RETURNING sends
 """,
         checked=f"UPDATE {table} SET checks = checks + 1 WHERE merchant_id = $1 AND id = $2",
     )
 
 
-PAYMENT = _sending("attempts")
+# S16: nobody is asked to pay again once the time to pay is over.
+PAYMENT = _sending(
+    "attempts",
+    """EXISTS (
+    SELECT 1 FROM transactions t
+    WHERE t.merchant_id = attempts.merchant_id AND t.id = attempts.transaction_id AND t.expires_at > now()
+      AND t.status IN ('requires_action', 'processing')
+)""",
+)
 OUT = _sending("disbursements")

@@ -41,7 +41,7 @@ def fill_config(spec: Spec, account_id: str, values: Mapping[str, Any]) -> Any:
         raise BadAccount(account_id=account_id, reason=f"unknown: {', '.join(unknown)}")
     try:
         return msgspec.convert(values, spec.config_type, dec_hook=_wrap)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, ValueError) as error:  # ValueError: what the config itself checks
         raise BadAccount(account_id=account_id, reason=str(error)) from error
 
 

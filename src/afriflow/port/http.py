@@ -22,16 +22,15 @@ ANSWER_BYTES_MAX = 256 * 1024
 # What one log row may hold of a body; enough for every documented message.
 LOGGED_CHARACTERS_MAX = 8_000
 
-_SECRET_HEADERS = frozenset(
-    {"authorization", "paydunya-master-key", "paydunya-private-key", "paydunya-token", "cookie", "set-cookie"}
-)
+# Providers put their keys into headers of every name; better one shown too few than one too many.
+_SECRET_HEADER = re.compile(r"authorization|cookie|secret|password|(^|[-_])(key|token|auth)$", re.IGNORECASE)
 _SECRET_FIELD = re.compile(
     r"(^|_)(otp|otp_code|pin|password|secret|hash|cvv|card_number|authorization_code)$|^preAuthorisationCode$",
     re.IGNORECASE,
 )
-_LONG_NUMBER = re.compile(r"(?<![\w.-])\+?\d{9,15}(?![\w.-])")
+_LONG_NUMBER = re.compile(r"(?<![\w.-])\+?\d{9,15}(?![\w-]|\.\d)")
 # National numbers of Togo, Burkina Faso and Mali have eight digits, as amounts and dates do: the name tells them apart.
-_PHONE_FIELD = re.compile(r"phone|msisdn", re.IGNORECASE)
+_PHONE_FIELD = re.compile(r"phone|msisdn|alias", re.IGNORECASE)
 _SHORT_NUMBER = re.compile(r"\d{6,8}")
 
 
@@ -75,7 +74,7 @@ class Reply:
     def json(self) -> object:
         """Read the body as JSON; None when it is none."""
         try:
-            return json.loads(self.body)
+            return _storable(json.loads(self.body))
         except (ValueError, RecursionError):
             return None
 
@@ -173,7 +172,7 @@ def host_of(url: str) -> str:
 
 
 def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: "•••" if name.lower() in _SECRET_HEADERS else value for name, value in headers.items()}
+    return {name: "•••" if _SECRET_HEADER.search(name) else value for name, value in headers.items()}
 
 
 def redact_body(body: bytes) -> str:
@@ -183,7 +182,22 @@ def redact_body(body: bytes) -> str:
         text = json.dumps(_redact(json.loads(text)), ensure_ascii=False)
     except (ValueError, RecursionError):
         text = re.sub(r"((?:%5B|\[)hash(?:%5D|\])=)[0-9a-fA-F]+", r"\1•••", text)
-    return _LONG_NUMBER.sub(_mask_number, text)[:LOGGED_CHARACTERS_MAX].replace("\x00", "�")
+    return _text(_LONG_NUMBER.sub(_mask_number, text)[:LOGGED_CHARACTERS_MAX])
+
+
+def _storable(value: object) -> object:
+    """Replace what no text column and no UTF-8 can hold: NUL and lone surrogates, which JSON can escape."""
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, dict):
+        return {_text(name): _storable(item) for name, item in cast("dict[str, object]", value).items()}
+    if isinstance(value, list):
+        return [_storable(item) for item in cast("list[object]", value)]
+    return value
+
+
+def _text(text: str) -> str:
+    return text.replace("\x00", "�").encode("utf-8", "replace").decode()
 
 
 def _redact(value: object) -> object:

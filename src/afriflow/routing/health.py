@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from afriflow.core.evidence import Failed, NotSent, Pending, Refused, Succeeded, Unclear, Word
+from afriflow.core.method import FailureCode
 from afriflow.observe.log import logger
 
 _log = logger("routing")
@@ -125,6 +126,8 @@ def judge(word: Word) -> str:
     match word:
         case Unclear():
             return "bad"
+        case Refused(failure=failure) if failure.code is FailureCode.PROVIDER_REJECTED:
+            return "bad"  # a revoked key refuses every payment: the account is unwell, whoever's fault it is
         case NotSent(failure=failure) | Refused(failure=failure) | Failed(failure=failure):
             return "bad" if failure.code.is_providers_fault else "good"
         case Pending() | Succeeded():

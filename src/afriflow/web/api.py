@@ -5,9 +5,8 @@ from typing import Annotated
 
 import msgspec
 from litestar import Controller, MediaType, Response, get, post
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
-from afriflow.assembly import Assembly
 from afriflow.checkout.idempotency import read_key
 from afriflow.checkout.request import CheckoutRequest, ConfirmRequest, read_checkout
 from afriflow.core.errors import FieldError, InvalidRequest
@@ -23,8 +22,7 @@ from afriflow.ledger.present import (
     show_transaction,
 )
 from afriflow.ledger.search import Filter, attempts_of, read_transaction, search, story_of
-from afriflow.merchants.keys import Caller
-from afriflow.web.auth import require_key
+from afriflow.web.auth import House, Who, require_key
 
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, description="rows of the answer")]
 Cursor = Annotated[
@@ -75,9 +73,9 @@ class CheckoutController(Controller):
     @post("/checkout", status_code=201, summary="Create a transaction", responses=None)
     async def checkout(
         self,
-        house: Assembly,
-        caller: Caller,
-        data: CheckoutRequest,
+        house: House,
+        caller: Who,
+        data: JSONBody[CheckoutRequest],
         key: IdempotencyKey = None,
     ) -> Transaction:
         """Create a transaction; with a `payment_method` it is routed and started at once."""
@@ -90,8 +88,8 @@ class CheckoutController(Controller):
     @get("/payment-methods", summary="What can be offered now")
     async def methods(
         self,
-        house: Assembly,
-        caller: Caller,
+        house: House,
+        caller: Who,
         country: Annotated[str, QueryParameter(name="country", max_length=2)],
         currency: Annotated[str | None, QueryParameter(name="currency", max_length=3)] = None,
         amount: Annotated[int | None, QueryParameter(name="amount", ge=1, le=AMOUNT_MINOR_MAX)] = None,
@@ -111,8 +109,8 @@ class TransactionController(Controller):
     @get("/", summary="List transactions")
     async def list_(
         self,
-        house: Assembly,
-        caller: Caller,
+        house: House,
+        caller: Who,
         limit: Limit = 20,
         cursor: Cursor = None,
         status: Annotated[TransactionStatus | None, QueryParameter(name="status")] = None,
@@ -145,17 +143,17 @@ class TransactionController(Controller):
         return Page(shown, found.next_cursor)
 
     @get("/{transaction_id:str}", summary="Read a transaction with its story")
-    async def read(self, house: Assembly, caller: Caller, transaction_id: str) -> TransactionWithStory:
+    async def read(self, house: House, caller: Who, transaction_id: FromPath[str]) -> TransactionWithStory:
         """Read one transaction: attempts, events, and the routing decision explained."""
         return await story(house, caller, transaction_id)
 
     @post("/{transaction_id:str}/confirm", status_code=200, summary="Give what the payer was asked for")
     async def confirm(
         self,
-        house: Assembly,
-        caller: Caller,
-        transaction_id: str,
-        data: ConfirmRequest,
+        house: House,
+        caller: Who,
+        transaction_id: FromPath[str],
+        data: JSONBody[ConfirmRequest],
     ) -> TransactionWithStory:
         """Give the one-time code, or the payment method when none was chosen yet."""
         _no_nul(transaction_id)
@@ -163,21 +161,21 @@ class TransactionController(Controller):
         return await story(house, caller, transaction_id)
 
     @post("/{transaction_id:str}/cancel", status_code=200, summary="Cancel while no money can move")
-    async def cancel(self, house: Assembly, caller: Caller, transaction_id: str) -> TransactionWithStory:
+    async def cancel(self, house: House, caller: Who, transaction_id: FromPath[str]) -> TransactionWithStory:
         """Cancel a transaction; 409 while an attempt may still bring money."""
         _no_nul(transaction_id)
         await house.sessions.cancel(caller, transaction_id)
         return await story(house, caller, transaction_id)
 
     @post("/{transaction_id:str}/verify", status_code=200, summary="Ask the provider now")
-    async def verify(self, house: Assembly, caller: Caller, transaction_id: str) -> TransactionWithStory:
+    async def verify(self, house: House, caller: Who, transaction_id: FromPath[str]) -> TransactionWithStory:
         """Ask the provider of the latest attempt how it stands."""
         _no_nul(transaction_id)
         await house.follower.verify(caller, transaction_id)
         return await story(house, caller, transaction_id)
 
 
-async def story(house: Assembly, caller: Caller, transaction_id: str) -> TransactionWithStory:
+async def story(house: House, caller: Who, transaction_id: str) -> TransactionWithStory:
     """Give a transaction with everything that happened to it. Raises NotFound."""
     _no_nul(transaction_id)
     async with house.database.connection() as connection:
@@ -188,7 +186,7 @@ async def story(house: Assembly, caller: Caller, transaction_id: str) -> Transac
 
 
 async def offered_methods(
-    house: Assembly, caller: Caller, country: str, currency: str | None, amount: int | None, phone: str | None
+    house: House, caller: Who, country: str, currency: str | None, amount: int | None, phone: str | None
 ) -> OfferedMethods:
     """Show what can be offered. Raises InvalidRequest."""
     place = countries().get(country)

@@ -4,17 +4,15 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, MediaType, Response, get, post
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
-from afriflow.assembly import Assembly
 from afriflow.checkout.idempotency import read_key
 from afriflow.checkout.request_out import PayoutRequest, RefundRequest, read_payout, read_refund
 from afriflow.core.errors import FieldError, InvalidRequest
 from afriflow.ledger.present_out import Payout, Refund
 from afriflow.ledger.search import read_cursor
 from afriflow.ledger.search_out import list_disbursements, read_disbursement
-from afriflow.merchants.keys import Caller
-from afriflow.web.auth import require_key
+from afriflow.web.auth import House, Who, require_key
 
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, description="rows of the answer")]
 Cursor = Annotated[
@@ -47,7 +45,7 @@ class RefundController(Controller):
 
     @post("/", status_code=201, summary="Refund a transaction, whole or in part")
     async def create(
-        self, house: Assembly, caller: Caller, data: RefundRequest, key: IdempotencyKey = None
+        self, house: House, caller: Who, data: JSONBody[RefundRequest], key: IdempotencyKey = None
     ) -> Refund:
         """Give money back; without `amount` all that is left of the payment."""
         key = read_key(key)
@@ -57,8 +55,8 @@ class RefundController(Controller):
     @get("/", summary="List refunds")
     async def list_(
         self,
-        house: Assembly,
-        caller: Caller,
+        house: House,
+        caller: Who,
         limit: Limit = 20,
         cursor: Cursor = None,
         status: Status = None,
@@ -69,13 +67,13 @@ class RefundController(Controller):
         return RefundPage(*page)
 
     @get("/{refund_id:str}", summary="Read a refund")
-    async def read(self, house: Assembly, caller: Caller, refund_id: str) -> Refund:
+    async def read(self, house: House, caller: Who, refund_id: FromPath[str]) -> Refund:
         """Read one refund."""
         async with house.database.connection() as connection:
             return await read_disbursement(connection, caller, "refund", refund_id)  # type: ignore[return-value]
 
     @post("/{refund_id:str}/verify", status_code=200, summary="Ask the provider now")
-    async def verify(self, house: Assembly, caller: Caller, refund_id: str) -> Refund:
+    async def verify(self, house: House, caller: Who, refund_id: FromPath[str]) -> Refund:
         """Ask the provider how the refund stands."""
         await house.disburser.verify(caller, "refund", refund_id)
         return await self.read.fn(self, house, caller, refund_id)
@@ -90,7 +88,7 @@ class PayoutController(Controller):
 
     @post("/", status_code=201, summary="Send money to a wallet")
     async def create(
-        self, house: Assembly, caller: Caller, data: PayoutRequest, key: IdempotencyKey = None
+        self, house: House, caller: Who, data: JSONBody[PayoutRequest], key: IdempotencyKey = None
     ) -> Payout:
         """Send money to a person; routed once, and never to a second provider."""
         key = read_key(key)
@@ -99,27 +97,27 @@ class PayoutController(Controller):
 
     @get("/", summary="List payouts")
     async def list_(
-        self, house: Assembly, caller: Caller, limit: Limit = 20, cursor: Cursor = None, status: Status = None
+        self, house: House, caller: Who, limit: Limit = 20, cursor: Cursor = None, status: Status = None
     ) -> PayoutPage:
         """List payouts of the key's mode, newest first."""
         return PayoutPage(*await _list(house, caller, "payout", limit, cursor, status, None))
 
     @get("/{payout_id:str}", summary="Read a payout")
-    async def read(self, house: Assembly, caller: Caller, payout_id: str) -> Payout:
+    async def read(self, house: House, caller: Who, payout_id: FromPath[str]) -> Payout:
         """Read one payout."""
         async with house.database.connection() as connection:
             return await read_disbursement(connection, caller, "payout", payout_id)  # type: ignore[return-value]
 
     @post("/{payout_id:str}/verify", status_code=200, summary="Ask the provider now")
-    async def verify(self, house: Assembly, caller: Caller, payout_id: str) -> Payout:
+    async def verify(self, house: House, caller: Who, payout_id: FromPath[str]) -> Payout:
         """Ask the provider how the payout stands."""
         await house.disburser.verify(caller, "payout", payout_id)
         return await self.read.fn(self, house, caller, payout_id)
 
 
 async def _list(
-    house: Assembly,
-    caller: Caller,
+    house: House,
+    caller: Who,
     kind: str,
     limit: int,
     cursor: str | None,

@@ -1,27 +1,21 @@
-"""The API for merchants' servers, second half: what they are told, their providers, their routing rules."""
+"""The API for merchants' servers, second half: what they are told, and their providers."""
 
 from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Controller, delete, get, post, put
-from litestar.params import QueryParameter
+from litestar import Controller, delete, get, post
+from litestar.params import FromPath, JSONBody, QueryParameter
 
-from afriflow.assembly import Assembly
-from afriflow.checkout.request import CheckoutRequest, check_url, read_checkout
-from afriflow.core.errors import FieldError, InvalidRequest, NotFound
+from afriflow.checkout.request import check_url
+from afriflow.core.errors import InvalidRequest, NotFound
 from afriflow.core.transaction import Mode
 from afriflow.db.engine import Record
 from afriflow.delivery import endpoints, store
 from afriflow.delivery.endpoints import Endpoint
-from afriflow.ledger.present import show_routing
 from afriflow.ledger.search import make_cursor, read_cursor
-from afriflow.merchants.keys import Caller
 from afriflow.port.provider import Route
-from afriflow.routing.choose import Wish
-from afriflow.routing.route import put_rules, rules_of
-from afriflow.routing.rules import Rules
-from afriflow.web.auth import require_key
+from afriflow.web.auth import House, Who, require_key
 
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, description="rows of the answer")]
 Cursor = Annotated[
@@ -110,7 +104,7 @@ class EndpointController(Controller):
     tags = ["Webhooks"]
 
     @post("/", status_code=201, summary="Register an endpoint")
-    async def add(self, house: Assembly, caller: Caller, data: EndpointRequest) -> ShownEndpoint:
+    async def add(self, house: House, caller: Who, data: JSONBody[EndpointRequest]) -> ShownEndpoint:
         """Register an address; its secret is in this answer and in no other."""
         fault = check_url(data.url, caller.mode, "/url")
         if fault is not None:
@@ -127,14 +121,14 @@ class EndpointController(Controller):
         return show_endpoint(made, secret=made.secret)
 
     @get("/", summary="List endpoints")
-    async def list_(self, house: Assembly, caller: Caller) -> EndpointList:
+    async def list_(self, house: House, caller: Who) -> EndpointList:
         """List the endpoints of the key's mode."""
         async with house.database.connection() as connection:
             found = await endpoints.endpoints_of(connection, house.vault, caller.merchant_id, caller.mode)
         return EndpointList([show_endpoint(item) for item in found])
 
     @delete("/{endpoint_id:str}", status_code=204, summary="Forget an endpoint")
-    async def remove(self, house: Assembly, caller: Caller, endpoint_id: str) -> None:
+    async def remove(self, house: House, caller: Who, endpoint_id: FromPath[str]) -> None:
         """Forget an endpoint; what waits for it is not sent any more."""
         async with house.database.transaction() as connection:
             await endpoints.remove_endpoint(
@@ -152,8 +146,8 @@ class MessageController(Controller):
     @get("/", summary="List events")
     async def list_(
         self,
-        house: Assembly,
-        caller: Caller,
+        house: House,
+        caller: Who,
         limit: Limit = 20,
         cursor: Cursor = None,
         transaction: Annotated[str | None, QueryParameter(name="transaction", max_length=64)] = None,
@@ -171,7 +165,7 @@ class MessageController(Controller):
         return MessagePage(shown, make_cursor(shown[-1].id) if len(rows) > limit else None)
 
     @post("/{event_id:str}/resend", status_code=202, summary="Send an event again")
-    async def resend(self, house: Assembly, caller: Caller, event_id: str) -> Resent:
+    async def resend(self, house: House, caller: Who, event_id: FromPath[str]) -> Resent:
         """Send the same bytes again to every endpoint there is now."""
         async with house.database.transaction() as connection:
             made = await endpoints.resend(
@@ -192,13 +186,13 @@ class ProviderController(Controller):
     tags = ["Providers"]
 
     @get("/", summary="List provider accounts")
-    async def list_(self, house: Assembly, caller: Caller) -> AccountList:
+    async def list_(self, house: House, caller: Who) -> AccountList:
         """List accounts with what they can carry, whether they are paused, and their breaker."""
         return AccountList(await shown_accounts(house, caller))
 
     @post("/{account_id:str}/pause", status_code=200, summary="Take an account out of routing")
     async def pause(
-        self, house: Assembly, caller: Caller, account_id: str, data: PauseRequest
+        self, house: House, caller: Who, account_id: FromPath[str], data: JSONBody[PauseRequest]
     ) -> AccountList:
         """Take an account out of routing; what it already carries is followed as before."""
         async with house.database.transaction() as connection:
@@ -213,44 +207,13 @@ class ProviderController(Controller):
         return AccountList(await shown_accounts(house, caller))
 
     @post("/{account_id:str}/resume", status_code=200, summary="Put an account back")
-    async def resume(self, house: Assembly, caller: Caller, account_id: str) -> AccountList:
+    async def resume(self, house: House, caller: Who, account_id: FromPath[str]) -> AccountList:
         """Put a paused account back into routing."""
         async with house.database.transaction() as connection:
             await house.accounts.resume(
                 connection, merchant_id=caller.merchant_id, mode=caller.mode, account_id=_id(account_id)
             )
         return AccountList(await shown_accounts(house, caller))
-
-
-class RoutingController(Controller):
-    """Rules as data, and what they would do."""
-
-    path = "/api/routing"
-    guards = [require_key]
-    tags = ["Routing"]
-
-    @get("/rules", summary="Read the routing rules")
-    async def rules(self, house: Assembly, caller: Caller) -> Rules:
-        """Give the rules of the key's mode; the first that fits a payment decides."""
-        async with house.database.connection() as connection:
-            return await rules_of(connection, caller)
-
-    @put("/rules", summary="Replace the routing rules")
-    async def put_rules(self, house: Assembly, caller: Caller, data: Rules) -> Rules:
-        """Replace all rules of the key's mode."""
-        async with house.database.transaction() as connection:
-            await put_rules(connection, caller, data)
-        return data
-
-    @post("/preview", status_code=200, summary="What would happen to this payment, and why")
-    async def preview(self, house: Assembly, caller: Caller, data: CheckoutRequest) -> dict[str, Any]:
-        """Route a checkout without creating anything."""
-        checkout = read_checkout(data, caller.mode, caller.language, house.checkout_limits)
-        if checkout.method is None:
-            raise InvalidRequest([FieldError("/payment_method", "missing")])
-        wish = Wish(checkout.money, checkout.method, has_otp=checkout.otp is not None)
-        decision = await house.router.consider(caller, wish)
-        return show_routing(decision.stored(), checkout.language) or {}
 
 
 def show_endpoint(endpoint: Endpoint, secret: str | None = None) -> ShownEndpoint:
@@ -278,7 +241,7 @@ def show_message(row: Record) -> ShownMessage:
     )
 
 
-async def shown_accounts(house: Assembly, caller: Caller) -> list[ShownAccount]:
+async def shown_accounts(house: House, caller: Who) -> list[ShownAccount]:
     """Show a merchant's accounts in one mode; used by the API and the dashboard."""
     async with house.database.connection() as connection:
         contracts = await house.accounts.contracts(connection, caller.merchant_id, Mode(caller.mode))

@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from litestar import Request, Response, get
+from litestar.params import FromPath
 
 from afriflow.core.errors import NotFound
 
@@ -43,7 +44,7 @@ def asset_url(name: str) -> str:
 
 
 @get("/static/{name:str}", include_in_schema=False)
-async def give_asset(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
+async def give_asset(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
     """Send a file. Raises NotFound."""
     asset = _by_url().get(f"/static/{name}")
     if asset is None:

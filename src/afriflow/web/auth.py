@@ -1,16 +1,22 @@
 """Who may come in: API keys for programs, a session cookie for people."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from litestar.connection import ASGIConnection
+from litestar.di import NamedDependency
 from litestar.handlers.base import BaseRouteHandler
 
+from afriflow.assembly import Assembly
 from afriflow.core.errors import Unauthenticated
 from afriflow.core.transaction import Mode
-from afriflow.merchants.keys import caller_of_key, caller_of_session
+from afriflow.merchants.keys import Caller, caller_of_key, caller_of_session
 
 SESSION_COOKIE = "afriflow_session"
 MODE_COOKIE = "afriflow_mode"
+
+# What handlers are given by name.
+House: TypeAlias = NamedDependency[Assembly]
+Who: TypeAlias = NamedDependency[Caller]
 
 Asgi = ASGIConnection[Any, Any, Any, Any]
 

@@ -5,8 +5,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from litestar import Controller, Request, Response, get, post
+from litestar.params import FromPath
 
-from afriflow.assembly import Assembly
 from afriflow.core.errors import InvalidRequest, NotFound, Refusal
 from afriflow.core.language import keys, say
 from afriflow.core.msisdn import read_msisdn, read_sandbox_msisdn
@@ -24,8 +24,7 @@ from afriflow.ledger.search import (
     search,
     story_of,
 )
-from afriflow.merchants.keys import Caller
-from afriflow.web.auth import require_person
+from afriflow.web.auth import House, Who, require_person
 from afriflow.web.form import read_form, read_query, require_own_page
 from afriflow.web.render import go_to, page_language, render
 from afriflow.web.sign_in import HOME
@@ -36,7 +35,7 @@ _ID_CHARACTERS_MAX = 64
 
 
 def dashboard_page(
-    request: Request[Any, Any, Any], caller: Caller, template: str, *, status: int = 200, **values: Any
+    request: Request[Any, Any, Any], caller: Who, template: str, *, status: int = 200, **values: Any
 ) -> Response[str]:
     """Fill a template of the dashboard: who looks, in which mode, and what the last click did."""
     language = page_language(request, caller.language)
@@ -67,7 +66,7 @@ class PaymentPages(Controller):
     include_in_schema = False
 
     @get("/")
-    async def list_(self, request: Request[Any, Any, Any], house: Assembly, caller: Caller) -> Response[str]:
+    async def list_(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[str]:
         """List payments, newest first, narrowed to what was searched."""
         text, status = read_query(request, "q"), read_query(request, "status")
         status = status if status in {item.value for item in TransactionStatus} else ""
@@ -98,7 +97,7 @@ class PaymentPages(Controller):
 
     @get("/transactions/{transaction_id:str}")
     async def read(
-        self, request: Request[Any, Any, Any], house: Assembly, caller: Caller, transaction_id: str
+        self, request: Request[Any, Any, Any], house: House, caller: Who, transaction_id: FromPath[str]
     ) -> Response[str]:
         """Show one payment with everything that happened to it and everything that was said about it."""
         merchant_id, transaction_id = caller.merchant_id, _id(transaction_id)
@@ -126,7 +125,7 @@ class PaymentPages(Controller):
         )
 
     @post("/transactions/{transaction_id:str}/verify")
-    async def verify(self, house: Assembly, caller: Caller, transaction_id: str) -> Response[None]:
+    async def verify(self, house: House, caller: Who, transaction_id: FromPath[str]) -> Response[None]:
         """Ask the provider now."""
         try:
             await house.follower.verify(caller, _id(transaction_id))
@@ -135,7 +134,7 @@ class PaymentPages(Controller):
         return _back(transaction_id, "verify")
 
     @post("/transactions/{transaction_id:str}/cancel")
-    async def cancel(self, house: Assembly, caller: Caller, transaction_id: str) -> Response[None]:
+    async def cancel(self, house: House, caller: Who, transaction_id: FromPath[str]) -> Response[None]:
         """Cancel while no money can move."""
         try:
             await house.sessions.cancel(caller, _id(transaction_id))
@@ -145,7 +144,7 @@ class PaymentPages(Controller):
 
     @post("/events/{event_id:str}/resend")
     async def send_again(
-        self, request: Request[Any, Any, Any], house: Assembly, caller: Caller, event_id: str
+        self, request: Request[Any, Any, Any], house: House, caller: Who, event_id: FromPath[str]
     ) -> Response[None]:
         """Send an event again to every endpoint there is now."""
         form = await read_form(request)
@@ -160,7 +159,7 @@ class PaymentPages(Controller):
         return _back(form.get("transaction", ""), "resend")
 
 
-async def _find(house: Assembly, caller: Caller, text: str, status: str | None, cursor: str | None) -> Found:
+async def _find(house: House, caller: Who, text: str, status: str | None, cursor: str | None) -> Found:
     """Search as people do: a text that can be a phone number is one, unless nobody has it."""
     read = read_sandbox_msisdn if caller.mode is Mode.TEST else read_msisdn
     phone = read(text, caller.country) if text else None

@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from litestar import Controller, Request, Response, get, post
+from litestar.params import FromPath
 
-from afriflow.assembly import Assembly
 from afriflow.checkout.request import check_url
 from afriflow.core.errors import FieldError, NotFound
 from afriflow.core.language import say
 from afriflow.delivery.endpoints import Endpoint, add_endpoint, endpoints_of, remove_endpoint
 from afriflow.delivery.search import latest_deliveries
-from afriflow.merchants.keys import Caller
 from afriflow.web.api_setup import shown_accounts
-from afriflow.web.auth import require_person
+from afriflow.web.auth import House, Who, require_person
 from afriflow.web.dashboard import dashboard_page
 from afriflow.web.form import read_form, require_own_page
 from afriflow.web.render import go_to, page_language
@@ -32,13 +31,13 @@ class ProviderPages(Controller):
     include_in_schema = False
 
     @get("/")
-    async def list_(self, request: Request[Any, Any, Any], house: Assembly, caller: Caller) -> Response[str]:
+    async def list_(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[str]:
         """List the accounts of the mode, how they are and what they can carry."""
         return await self._page(request, house, caller)
 
     @post("/{account_id:str}/pause")
     async def pause(
-        self, request: Request[Any, Any, Any], house: Assembly, caller: Caller, account_id: str
+        self, request: Request[Any, Any, Any], house: House, caller: Who, account_id: FromPath[str]
     ) -> Response[Any]:
         """Take an account out of routing; somebody will ask why, so a reason is wanted."""
         form = await read_form(request)
@@ -57,7 +56,7 @@ class ProviderPages(Controller):
         return go_to(f"{HOME}/providers?done=pause")
 
     @post("/{account_id:str}/resume")
-    async def resume(self, house: Assembly, caller: Caller, account_id: str) -> Response[None]:
+    async def resume(self, house: House, caller: Who, account_id: FromPath[str]) -> Response[None]:
         """Put an account back."""
         async with house.database.transaction() as connection:
             await house.accounts.resume(
@@ -66,7 +65,7 @@ class ProviderPages(Controller):
         return go_to(f"{HOME}/providers?done=resume")
 
     async def _page(
-        self, request: Request[Any, Any, Any], house: Assembly, caller: Caller, wrong_at: str = ""
+        self, request: Request[Any, Any, Any], house: House, caller: Who, wrong_at: str = ""
     ) -> Response[str]:
         accounts = await shown_accounts(house, caller)
         status = 422 if wrong_at else 200
@@ -83,12 +82,12 @@ class WebhookPages(Controller):
     include_in_schema = False
 
     @get("/")
-    async def list_(self, request: Request[Any, Any, Any], house: Assembly, caller: Caller) -> Response[str]:
+    async def list_(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[str]:
         """List where the merchant is told, and what it was told lately."""
         return await self._page(request, house, caller)
 
     @post("/")
-    async def add(self, request: Request[Any, Any, Any], house: Assembly, caller: Caller) -> Response[str]:
+    async def add(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[str]:
         """Register an address; its secret is on this page and on no other."""
         form = await read_form(request)
         url = form.get("url", "")
@@ -102,7 +101,7 @@ class WebhookPages(Controller):
         return await self._page(request, house, caller, made=made)
 
     @post("/{endpoint_id:str}/remove")
-    async def remove(self, house: Assembly, caller: Caller, endpoint_id: str) -> Response[None]:
+    async def remove(self, house: House, caller: Who, endpoint_id: FromPath[str]) -> Response[None]:
         """Forget an address."""
         async with house.database.transaction() as connection:
             await remove_endpoint(
@@ -113,8 +112,8 @@ class WebhookPages(Controller):
     async def _page(
         self,
         request: Request[Any, Any, Any],
-        house: Assembly,
-        caller: Caller,
+        house: House,
+        caller: Who,
         *,
         url: str = "",
         fault: FieldError | None = None,

@@ -5,7 +5,7 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 
 from afriflow.core import errors
 from afriflow.core.language import choose_language, say
@@ -94,10 +94,26 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[A
     """What the framework refused, in our words."""
     known = _BY_STATUS.get(error.status_code)
     if known is not None:
-        return answer(request, known())
+        said = answer(request, known())
+        said.headers.update(
+            {"allow": error.headers["allow"]} if error.headers and "allow" in error.headers else {}
+        )
+        return said
+    if isinstance(error, ValidationException) and (faults := _query_faults(error)):
+        return answer(request, errors.InvalidRequest(faults))
     if error.status_code >= 500:
         return on_unforeseen(request, error)
     return answer(request, errors.MalformedBody(reason=error.detail[:200]))
+
+
+def _query_faults(error: ValidationException) -> list[errors.FieldError]:
+    """Point at the query parameters that the framework could not read."""
+    extra = cast("list[dict[str, str]]", error.extra if isinstance(error.extra, list) else [])
+    return [
+        errors.FieldError(f"?{item['key']}", "invalid_value", {"reason": item.get("message", "")[:200]})
+        for item in extra
+        if item.get("source") == "query" and "key" in item
+    ]
 
 
 def on_unforeseen(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

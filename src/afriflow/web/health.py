@@ -4,8 +4,9 @@ from typing import Any
 
 from litestar import Response, get
 
-from afriflow.assembly import Assembly
 from afriflow.core.errors import AfriFlowError
+from afriflow.db.condition import answers
+from afriflow.web.auth import House
 
 
 @get("/health/live", tags=["Operations"], summary="Is the process alive?")
@@ -15,12 +16,12 @@ async def live() -> dict[str, str]:
 
 
 @get("/health/ready", tags=["Operations"], summary="Can it take payments?")
-async def ready(house: Assembly) -> Response[dict[str, Any]]:
+async def ready(house: House) -> Response[dict[str, Any]]:
     """Ask PostgreSQL, which we need, and Redis, which we can do without."""
     database, redis = "ok", "ok"
     try:
         async with house.database.connection() as connection:
-            await connection.fetchval("SELECT 1")
+            await answers(connection)
     except AfriFlowError:
         database = "away"
     try:

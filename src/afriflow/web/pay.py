@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.params import FromPath
 
-from afriflow.assembly import Assembly
 from afriflow.checkout.request import ConfirmRequest, MethodInput
 from afriflow.core.errors import AfriFlowError, InvalidRequest, NoRoute, NotConfirmable
 from afriflow.core.language import say
@@ -20,8 +20,9 @@ from afriflow.core.transaction import FINAL, OPEN, AttemptStatus, Mode, Transact
 from afriflow.db.engine import Record
 from afriflow.ledger.present import ShownAttempt, Transaction, show_transaction
 from afriflow.ledger.search import attempts_of, read_by_token
-from afriflow.merchants.keys import Caller, caller_of_merchant
+from afriflow.merchants.keys import caller_of_merchant
 from afriflow.routing.offer import Offer
+from afriflow.web.auth import House, Who
 from afriflow.web.form import read_form, read_query
 from afriflow.web.render import go_to, page_language, render
 
@@ -47,7 +48,7 @@ class PayState(msgspec.Struct, frozen=True):
 class Visit:
     """A payment as the holder of its link sees it."""
 
-    caller: Caller
+    caller: Who
     row: Record
     attempts: Sequence[Record]
     in_time: bool
@@ -92,13 +93,13 @@ class Typed:
 
 
 @get("/pay/{token:str}", include_in_schema=False)
-async def show(request: Request[Any, Any, Any], house: Assembly, token: str) -> Response[str]:
+async def show(request: Request[Any, Any, Any], house: House, token: FromPath[str]) -> Response[str]:
     """Show where the payment stands and what the payer can do."""
     return await _page(request, house, await _visit(house, token), Typed(phone=""))
 
 
 @post("/pay/{token:str}", include_in_schema=False)
-async def give(request: Request[Any, Any, Any], house: Assembly, token: str) -> Response[Any]:
+async def give(request: Request[Any, Any, Any], house: House, token: FromPath[str]) -> Response[Any]:
     """Take a method or a code; a second click finds the payment under way and just shows it."""
     visit = await _visit(house, token)
     form = await read_form(request)
@@ -118,14 +119,14 @@ async def give(request: Request[Any, Any, Any], house: Assembly, token: str) -> 
 
 
 @get("/pay/{token:str}/state", include_in_schema=False)
-async def state(house: Assembly, token: str) -> Response[PayState]:
+async def state(house: House, token: FromPath[str]) -> Response[PayState]:
     """Tell a waiting page whether there is something new."""
     visit = await _visit(house, token)
     return Response(PayState(visit.state), headers={"cache-control": "no-store"})
 
 
 @get(["/pay/{token:str}/return", "/pay/{token:str}/cancelled"], include_in_schema=False)
-async def come_back(house: Assembly, token: str) -> Response[None]:
+async def come_back(house: House, token: FromPath[str]) -> Response[None]:
     """Where providers send payers back: ask how it stands, believing nothing in this address, then show it."""
     visit = await _visit(house, token)
     if visit.open:
@@ -134,7 +135,7 @@ async def come_back(house: Assembly, token: str) -> Response[None]:
     return go_to(f"/pay/{token}")
 
 
-async def _visit(house: Assembly, token: str) -> Visit:
+async def _visit(house: House, token: str) -> Visit:
     """Find the payment of a link. Raises NotFound."""
     async with house.database.connection() as connection:
         row = await read_by_token(connection, token.replace("\x00", "")[:100])
@@ -163,9 +164,7 @@ def _wrong(error: InvalidRequest, language: str, country: str) -> dict[str, str]
     return wrong
 
 
-async def _page(
-    request: Request[Any, Any, Any], house: Assembly, visit: Visit, typed: Typed
-) -> Response[str]:
+async def _page(request: Request[Any, Any, Any], house: House, visit: Visit, typed: Typed) -> Response[str]:
     row, panel = visit.row, visit.panel
     language = page_language(request, row["language"])
     shown = show_transaction(row, visit.attempts, house.settings.base_url, language)
@@ -207,7 +206,7 @@ async def _page(
     )
 
 
-async def _offers(house: Assembly, visit: Visit, phone: str) -> list[Offer]:
+async def _offers(house: House, visit: Visit, phone: str) -> list[Offer]:
     """List what would work now; what is failing would only waste the payer's time."""
     row, country = visit.row, countries()[visit.row["country"]]
     read = read_sandbox_msisdn if row["mode"] == Mode.TEST else read_msisdn

@@ -5,12 +5,11 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.datastructures import Cookie
 
-from afriflow.assembly import Assembly
 from afriflow.core.errors import Unauthenticated
 from afriflow.core.language import say
 from afriflow.core.transaction import Mode
 from afriflow.merchants.keys import sign_in, sign_out
-from afriflow.web.auth import MODE_COOKIE, SESSION_COOKIE, require_person
+from afriflow.web.auth import MODE_COOKIE, SESSION_COOKIE, House, require_person
 from afriflow.web.form import read_form, read_query, require_own_page
 from afriflow.web.render import go_to, page_language, render
 from afriflow.web.throttle import Throttle
@@ -20,14 +19,14 @@ _YEAR_SECONDS = 365 * 86_400
 
 
 @get("/dashboard/sign-in", include_in_schema=False)
-async def show_sign_in(request: Request[Any, Any, Any], house: Assembly) -> Response[str]:
+async def show_sign_in(request: Request[Any, Any, Any], house: House) -> Response[str]:
     """Ask who it is."""
     language = page_language(request, house.settings.language)
     return _page(request, language, came_for=_ours(read_query(request, "next")))
 
 
 @post("/dashboard/sign-in", include_in_schema=False, guards=[require_own_page])
-async def come_in(request: Request[Any, Any, Any], house: Assembly) -> Response[Any]:
+async def come_in(request: Request[Any, Any, Any], house: House) -> Response[Any]:
     """Open a session, or say that address or password is wrong, and never which."""
     form = await read_form(request)
     language = page_language(request, house.settings.language)
@@ -54,7 +53,7 @@ async def come_in(request: Request[Any, Any, Any], house: Assembly) -> Response[
 
 
 @post("/dashboard/sign-out", include_in_schema=False, guards=[require_own_page])
-async def go_out(request: Request[Any, Any, Any], house: Assembly) -> Response[None]:
+async def go_out(request: Request[Any, Any, Any], house: House) -> Response[None]:
     """End the session, here and in the database."""
     token = request.cookies.get(SESSION_COOKIE)
     if token:
@@ -64,7 +63,7 @@ async def go_out(request: Request[Any, Any, Any], house: Assembly) -> Response[N
 
 
 @post("/dashboard/mode", include_in_schema=False, guards=[require_own_page, require_person])
-async def switch_mode(request: Request[Any, Any, Any], house: Assembly) -> Response[None]:
+async def switch_mode(request: Request[Any, Any, Any], house: House) -> Response[None]:
     """Look at the other world; ids of one mean nothing in the other, so it begins at the list."""
     form = await read_form(request)
     mode = Mode.LIVE if form.get("mode") == Mode.LIVE else Mode.TEST
@@ -97,6 +96,6 @@ def _ours(path: str) -> str:
     return path if inside and "\\" not in path and path.isprintable() and path.isascii() else HOME
 
 
-def _cookie(house: Assembly, name: str, value: str, max_age: int) -> Cookie:
+def _cookie(house: House, name: str, value: str, max_age: int) -> Cookie:
     secure = house.settings.base_url.startswith("https:")
     return Cookie(name, value=value, path=HOME, max_age=max_age, httponly=True, samesite="lax", secure=secure)

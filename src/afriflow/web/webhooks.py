@@ -3,10 +3,11 @@
 from typing import Any
 
 from litestar import MediaType, Request, Response, route
+from litestar.params import FromPath
 
-from afriflow.assembly import Assembly
 from afriflow.core.errors import NotFound, TooLarge
 from afriflow.port.provider import Notification
+from afriflow.web.auth import House
 
 
 @route(
@@ -19,7 +20,9 @@ from afriflow.port.provider import Notification
     request_max_body_size=None,  # `_body` holds its own limit, which is larger than the API's
 )
 async def receive(
-    request: Request[Any, Any, Any], house: Assembly, provider: str, account_id: str | None = None
+    request: Request[Any, Any, Any],
+    house: House,
+    provider: FromPath[str],
 ) -> Response[str]:
     """Keep a provider's notification, whatever it holds, and answer 200 once it is on disk.
 
@@ -28,6 +31,7 @@ async def receive(
     """
     if request.method in {"GET", "HEAD"}:
         return Response("", status_code=200)
+    account_id: str | None = request.path_params.get("account_id")  # the shorter of the two paths has none
     if account_id is not None and "\x00" in account_id:
         raise NotFound(id="")
     body = await _body(request, house.settings.notification_body_bytes_max)

@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 
-from afriflow.core.errors import BadAccount
 from afriflow.port.provider import Secret
 from afriflow.providers.pawapay.signatures import load_private_key
 
@@ -41,14 +40,14 @@ class PawaPayConfig:
     def __post_init__(self) -> None:
         token = self.token.reveal()
         if not (token.isascii() and token.isprintable() and token.strip()):
-            raise BadAccount(reason="token: expected the API token of pawaPay's dashboard")
+            raise ValueError("token: expected the API token of pawaPay's dashboard")
         for name in ("signed_callbacks", "benin_short_numbers"):
             if str(getattr(self, name)).lower() not in _YES | _NO:
-                raise BadAccount(reason=f"{name}: expected yes or no")
+                raise ValueError(f"{name}: expected yes or no")
         if self.ecdsa_encoding not in {"der", "raw"}:
-            raise BadAccount(reason="ecdsa_encoding: expected der or raw")
+            raise ValueError("ecdsa_encoding: expected der or raw")
         if self.customer_message and not _CUSTOMER_MESSAGE.fullmatch(self.customer_message):
-            raise BadAccount(reason="customer_message: expected 4 to 22 letters, digits and blanks")
+            raise ValueError("customer_message: expected 4 to 22 letters, digits and blanks")
         if self.signing_key is not None:
             self._check_signing()
 
@@ -68,8 +67,8 @@ class PawaPayConfig:
 
     def _check_signing(self) -> None:
         if not self.key_id or not _KEY_ID.fullmatch(self.key_id):
-            raise BadAccount(reason="key_id: expected the name of the public key in pawaPay's dashboard")
+            raise ValueError("key_id: expected the name of the public key in pawaPay's dashboard")
         try:
             load_private_key(self.signing_key or "")
         except ValueError as error:
-            raise BadAccount(reason=f"private_key_pem: {error}") from error
+            raise ValueError(f"private_key_pem: {error}") from error

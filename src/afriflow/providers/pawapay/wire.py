@@ -1,33 +1,41 @@
-"""pawaPay's JSON in our words and ours in theirs: pure, and the only place that knows their vocabulary.
+"""pawaPay's JSON in our words: pure, and with `tables` the only place that knows its vocabulary.
 
-Statuses: docs.pawapay.io/v2/api-reference/deposits (initiate-deposit, check-deposit-status, deposit-callback).
+Statuses: docs.pawapay.io/v2/api-reference, of deposits, payouts and refunds (initiate, check status, callback).
 A status that is not in the tables here is `Unclear` with an alert, never a failure: new ones may come at any time.
 """
 
-import json
-import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from afriflow.core.evidence import Failed, Missing, Pending, Refused, Succeeded, Unclear, Word
 from afriflow.core.method import ActionType, Failure, FailureCode, NextAction
 from afriflow.core.money import Money, parse_money
 from afriflow.port.http import Reply
-from afriflow.port.provider import Authorization, Notification, Order, Report
-from afriflow.providers.pawapay.config import PawaPayConfig
+from afriflow.port.provider import Notification, Report
+from afriflow.providers.pawapay.tables import Provider, failures
 
-AUTHORIZATIONS = {
-    "PROVIDER_AUTH": Authorization.APPROVE_ON_PHONE,
-    "PREAUTH": Authorization.OTP_FIRST,
-    "REDIRECT_AUTH": Authorization.REDIRECT,
-}
 
-# What each status of a deposit means. SUBMITTED is v1's word for PROCESSING and still printed for the sandbox's
-# stuck numbers; ENQUEUED belongs to payouts, but says "not yet" wherever it comes.
-DEPOSIT_STATUSES: Mapping[str, type[Pending | Succeeded | Failed]] = {
+class Kind(StrEnum):
+    """What pawaPay does for us; each has ids, paths and callbacks of its own."""
+
+    DEPOSIT = "deposit"
+    PAYOUT = "payout"
+    REFUND = "refund"
+
+    @property
+    def id_field(self) -> str:
+        return f"{self.value}Id"
+
+    @property
+    def path(self) -> str:
+        return f"/v2/{self.value}s"
+
+
+# What each status means. ENQUEUED is for payouts and refunds whose operator is slow, but says "not yet" wherever it
+# comes; SUBMITTED is v1's word for PROCESSING and still printed for the sandbox's stuck numbers.
+STATUSES: Mapping[str, type[Pending | Succeeded | Failed]] = {
     "ACCEPTED": Pending,
     "ENQUEUED": Pending,
     "SUBMITTED": Pending,
@@ -38,98 +46,13 @@ DEPOSIT_STATUSES: Mapping[str, type[Pending | Succeeded | Failed]] = {
 }
 # In reconciliation pawaPay asks the operator; the payer has nothing left to do.
 _PAYER_MAY_STILL_ACT = frozenset({"ACCEPTED", "SUBMITTED", "PROCESSING"})
-
-_MESSAGE_LENGTH = range(4, 23)
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """One of pawaPay's providers in one currency. decimals: how many a deposit's amount may have."""
-
-    provider: str
-    operator: str
-    country: str
-    currency: str
-    decimals: int
-    auth_type: str
-
-
-@dataclass(frozen=True, slots=True)
-class KnownFailure:
-    """A documented failure code. failure None = says nothing about money. http: with which statuses it comes."""
-
-    failure: FailureCode | None
-    elsewhere: bool
-    http: frozenset[int]
-
-
-def _table(name: str) -> Any:
-    return json.loads(files("afriflow.providers.pawapay").joinpath(name).read_text("utf-8"))
-
-
-@cache
-def providers() -> tuple[Provider, ...]:
-    """Give pawaPay's providers (docs.pawapay.io/v2/docs/providers), one entry per currency."""
-    return tuple(Provider(**row) for row in _table("providers.json")["providers"])
-
-
-def provider_for(order: Order) -> Provider | None:
-    """Find who carries this order at pawaPay."""
-    wanted = (order.method.operator, order.method.country, order.money.currency)
-    for provider in providers():
-        if (provider.operator, provider.country, provider.currency) == wanted:
-            return provider
-    return None
-
-
-@cache
-def failures(phase: str) -> Mapping[str, KnownFailure]:
-    """Give the documented failure codes of a phase, "initiation" or "processing"."""
-    return {
-        row["code"]: KnownFailure(
-            FailureCode(row["failure"]) if row["failure"] else None,
-            bool(row["elsewhere"]),
-            frozenset(row["http"]),
-        )
-        for row in _table("failures.json")["codes"]
-        if phase in row["phases"]
-    }
-
-
-def deposit_body(order: Order, provider: Provider, config: PawaPayConfig) -> bytes:
-    """Write the request; fields that do not apply are left out, since pawaPay refuses what it does not expect."""
-    msisdn = order.method.msisdn
-    body: dict[str, Any] = {
-        "depositId": order.reference,
-        "amount": order.money.text(),
-        "currency": order.money.currency,
-        "payer": {
-            "type": "MMO",
-            "accountDetails": {
-                "phoneNumber": _phone_number(msisdn.digits if msisdn else "", config),
-                "provider": provider.provider,
-            },
-        },
-        "metadata": [{"transaction": order.transaction_id}],
-    }
-    if order.otp is not None and provider.auth_type == "PREAUTH":
-        body["preAuthorisationCode"] = order.otp.reveal()
-    message = config.customer_message or customer_message(order.merchant_name)
-    if message:
-        body["customerMessage"] = message
-    return json.dumps(body, separators=(",", ":")).encode()
-
-
-def customer_message(name: str) -> str | None:
-    """Write a name in 4 to 22 unaccented letters, digits and blanks; None when too little is left of it."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    words = "".join(character if character.isalnum() else " " for character in plain.replace("'", "")).split()
-    text = " ".join(words)[: _MESSAGE_LENGTH[-1]].strip()
-    return text if len(text) in _MESSAGE_LENGTH else None
+# A refund's callback may name its deposit, too: what is refunded, not what is told of.
+_TELLING = (Kind.REFUND, Kind.PAYOUT, Kind.DEPOSIT)
+_URL_LENGTH_MAX = 2048
 
 
 def approval(provider: Provider | None) -> NextAction | None:
-    """Say what the payer does now: enter the PIN, unless a code authorised the payment beforehand.
+    """Say what the payer does now: enter the PIN, unless a code authorised the payment or a page will.
 
     pawaPay does not say how long the operator's prompt lives.
     """
@@ -138,14 +61,24 @@ def approval(provider: Provider | None) -> NextAction | None:
     return NextAction(ActionType.APPROVE_ON_PHONE)
 
 
-def initiation_word(reply: Reply, provider: Provider) -> Word | None:
-    """Read the answer to an initiation; None when pawaPay had the id before, and must be asked how it stands."""
+def initiation_word(reply: Reply, provider: Provider | None) -> Word | None:
+    """Read the answer to an initiation; None when pawaPay had the id before, and must be asked how it stands.
+
+    provider: who carries a deposit; None for money out, where nobody has anything to approve.
+    """
     body = reply.json_object()
     if body is None or reply.status not in {200, 400, 401, 403}:
         return Unclear(f"HTTP {reply.status} on initiate")
-    status = body.get("status")
-    if reply.status != 200 or status == "REJECTED":
+    if reply.status != 200:
         return _refusal(reply.status, body)
+    return item_word(body, provider)
+
+
+def item_word(body: Mapping[str, Any], provider: Provider | None = None) -> Word | None:
+    """Read what an HTTP 200 says about one initiation, as `initiation_word` does."""
+    status = body.get("status")
+    if status == "REJECTED":
+        return _refusal(200, body)
     if status == "ACCEPTED":
         return Pending(approval(provider))
     if status == "DUPLICATE_IGNORED":
@@ -155,9 +88,30 @@ def initiation_word(reply: Reply, provider: Provider) -> Word | None:
     return Unclear(f"unknown status on initiate: {_shown(status)}", alert=True)
 
 
+def bulk_words(reply: Reply, references: Sequence[str]) -> list[Word | None]:
+    """Read the answer to many payouts in one request, in the order of the references; each as `initiation_word`.
+
+    Items are found by their id. A refusal may come with a null id (the documented sample of AMOUNT_OUT_OF_BOUNDS
+    does): when all that is left over is refused, each payout left over is refused, whichever reason was whose.
+    """
+    items = reply.json() if reply.status == 200 else None
+    if not isinstance(items, list):
+        word = initiation_word(reply, None) if reply.status in {401, 403} else None
+        return [word or Unclear(f"HTTP {reply.status} on a bulk of payouts")] * len(references)
+    bodies = [cast("dict[str, Any]", item) for item in cast("list[object]", items) if isinstance(item, dict)]
+    by_id = {str(body.get("payoutId")): item_word(body) for body in bodies}
+    nameless = [item_word(body) for body in bodies if body.get("payoutId") is None]
+    silent = [reference for reference in references if reference not in by_id]
+    leftover: dict[str, Word | None] = {}
+    if len(silent) == len(nameless) and all(isinstance(word, Refused) for word in nameless):
+        leftover = dict(zip(silent, nameless, strict=True))
+    unnamed = Unclear("the answer to a bulk of payouts does not name this one", alert=True)
+    return [by_id[name] if name in by_id else leftover.get(name, unnamed) for name in references]
+
+
 def _refusal(http: int, body: Mapping[str, Any]) -> Word:
     """Read a refusal before processing; one whose code is not documented proves nothing."""
-    code, message = _failure_reason(body)
+    code, message = failure_reason(body)
     known = failures("initiation").get(code) or failures("processing").get(code)
     if known is None:
         return Unclear(f"refused with a code we do not know: {_shown(code)}", alert=True)
@@ -166,10 +120,10 @@ def _refusal(http: int, body: Mapping[str, Any]) -> Word:
     return Refused(Failure(known.failure, code, message), known.elsewhere)
 
 
-def found_deposit(reply: Reply) -> Mapping[str, Any] | Word:
-    """Read the answer to a status check: the deposit, or the word that there is none to read.
+def found(reply: Reply, kind: Kind) -> Mapping[str, Any] | Word:
+    """Read the answer to a status check: the deposit, payout or refund, or the word that there is none to read.
 
-    The guide prints the deposit bare, the reference wraps it in `data`: both are read.
+    The guide prints it bare, the reference wraps it in `data`: both are read.
     """
     body = reply.json_object()
     if reply.status in {401, 403}:
@@ -181,70 +135,109 @@ def found_deposit(reply: Reply) -> Mapping[str, Any] | Word:
         return cast("dict[str, Any]", data)
     if status == "NOT_FOUND":
         return Missing()
-    if isinstance(status, str) and status in DEPOSIT_STATUSES and "depositId" in body:
+    if isinstance(status, str) and status in STATUSES and kind.id_field in body:
         return body
     return Unclear(f"unknown status on verify: {_shown(status)}", alert=True)
 
 
-def deposit_word(deposit: Mapping[str, Any], *, asked_for: str | None, provider: Provider | None) -> Word:
-    """Read a deposit, from a status check or a callback.
+def operation_word(
+    operation: Mapping[str, Any], kind: Kind, *, asked_for: str | None, provider: Provider | None = None
+) -> Word:
+    """Read a deposit, payout or refund, from a status check or a callback.
 
-    asked_for: the id we asked for, which stands in for one that the deposit does not name.
+    asked_for: the id we asked for, which stands in for one that it does not name. provider: who carries a deposit.
     """
-    status = deposit.get("status")
-    meaning = DEPOSIT_STATUSES.get(status) if isinstance(status, str) else None
+    status = operation.get("status")
+    meaning = STATUSES.get(status) if isinstance(status, str) else None
     if meaning is None:
         return Unclear(f"unknown status: {_shown(status)}", alert=True)
     if meaning is Pending:
-        return Pending(approval(provider) if status in _PAYER_MAY_STILL_ACT else None)
+        return Pending(_next_action(operation, kind, provider))
     if meaning is Failed:
-        code, message = _failure_reason(deposit)
+        code, message = failure_reason(operation)
         known = failures("processing").get(code) or failures("initiation").get(code)
         ours = known.failure if known and known.failure else FailureCode.UNSPECIFIED
         return Failed(Failure(ours, code or None, message))
-    named = deposit.get("depositId")
+    named = operation.get(kind.id_field)
     return Succeeded(
-        paid=paid_money(deposit),
+        paid=money_of(operation),
         reference=asked_for if named is None else str(named),
-        operator_reference=_text(deposit.get("providerTransactionId")),
+        operator_reference=_text(operation.get("providerTransactionId")),
     )
 
 
-def paid_money(deposit: Mapping[str, Any]) -> Money | None:
-    return parse_money(deposit.get("amount"), str(deposit.get("currency")))
+def _next_action(operation: Mapping[str, Any], kind: Kind, provider: Provider | None) -> NextAction | None:
+    """Say what the payer of a deposit under way does now; the address of a page comes once the operator gave it."""
+    if kind is not Kind.DEPOSIT or operation.get("status") not in _PAYER_MAY_STILL_ACT:
+        return None
+    url = _text(operation.get("authorizationUrl"))
+    if url is not None and _is_page(url):
+        return NextAction(ActionType.REDIRECT, url=url)
+    return approval(provider)
+
+
+def money_of(operation: Mapping[str, Any]) -> Money | None:
+    return parse_money(operation.get("amount"), str(operation.get("currency")))
+
+
+def phone_of(operation: Mapping[str, Any]) -> str | None:
+    """Name the wallet of an operation as pawaPay shows it; None where it does not.
+
+    The reference prints `phoneNUmber` once: names are compared without their case.
+    """
+    party = operation.get("recipient", operation.get("payer"))
+    fields = cast("dict[str, Any]", party) if isinstance(party, dict) else {}
+    account = fields.get("accountDetails")
+    details = cast("dict[str, Any]", account) if isinstance(account, dict) else {}
+    return next(
+        (_text(value) for name, value in details.items() if name.lower() == "phonenumber"),
+        None,
+    )
 
 
 def callback_reports(notification: Notification) -> tuple[Report, ...]:
-    """Read a callback; pawaPay sends one deposit in each, and other kinds of operation are not ours to read yet."""
+    """Read a callback; pawaPay sends one operation in each, and the field of its id tells which kind."""
     body = _body(notification)
-    reference = _text(body.get("depositId"))
-    if reference is None or "refundId" in body:
-        return ()
-    return (Report(deposit_word(body, asked_for=None, provider=None), reference=reference),)
+    for kind in _TELLING:
+        if kind.id_field in body:
+            reference = _text(body[kind.id_field])
+            if reference is None:
+                return ()
+            return (Report(operation_word(body, kind, asked_for=None), reference=reference),)
+    return ()
 
 
 def identify(notification: Notification) -> tuple[str, ...]:
-    """Name the operations that a callback speaks of, by the field that tells their type."""
+    """Name the operations that a callback speaks of."""
     body = _body(notification)
     ids = (_text(body.get(name)) for name in ("depositId", "refundId", "payoutId"))
     return tuple(found for found in ids if found)
 
 
+def failure_reason(body: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Give code and message of a failure; the guide to refunds still prints v1's names for both."""
+    for name, code, message in (
+        ("failureReason", "failureCode", "failureMessage"),
+        ("rejectionReason", "rejectionCode", "rejectionMessage"),
+    ):
+        reason = body.get(name)
+        if isinstance(reason, dict):
+            fields = cast("dict[str, Any]", reason)
+            return _text(fields.get(code)) or "", _text(fields.get(message))
+    return "", None
+
+
+def _is_page(url: str) -> bool:
+    """Whether a payer's browser may be sent there; http only for a simulator, but never a script."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"https", "http"} and bool(parts.hostname) and len(url) <= _URL_LENGTH_MAX
+
+
 def _body(notification: Notification) -> Mapping[str, Any]:
     return Reply(200, {}, notification.body).json_object() or {}
-
-
-def _phone_number(digits: str, config: PawaPayConfig) -> str:
-    """Write a number as pawaPay wants it: country code first, digits only; Benin's 01 only where it is known."""
-    if config.sends_short_numbers_of_benin and len(digits) == 13 and digits.startswith("22901"):
-        return f"229{digits[5:]}"
-    return digits
-
-
-def _failure_reason(body: Mapping[str, Any]) -> tuple[str, str | None]:
-    reason = body.get("failureReason")
-    fields = cast("dict[str, Any]", reason) if isinstance(reason, dict) else {}
-    return _text(fields.get("failureCode")) or "", _text(fields.get("failureMessage"))
 
 
 def _text(value: object) -> str | None:

@@ -3,7 +3,7 @@
 from afriflow.port.provider import Resend, Spec
 from afriflow.providers.paydunya.account import BASE_URLS, PayDunyaConfig
 from afriflow.providers.paydunya.adapter import PayDunyaAdapter, identify
-from afriflow.providers.paydunya.operators import routes
+from afriflow.providers.paydunya.operators import payout_routes, routes
 
 SPEC = Spec(
     name="paydunya",
@@ -16,6 +16,9 @@ SPEC = Spec(
     config_type=PayDunyaConfig,
     adapter=PayDunyaAdapter,
     identify=identify,
+    payout_routes=payout_routes(),
+    # Only who has the token can send the money: without one nothing was sent, with one there is never another.
+    payout_resend=Resend.ALWAYS,
     documentation_url="https://developers.paydunya.com/doc/FR/introduction",
     demo_config={
         "master_key": "demo0000-demo-0000-demo-simulator000",

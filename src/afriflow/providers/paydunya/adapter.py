@@ -17,6 +17,7 @@ from afriflow.core.evidence import NotSent, Pending, Refused, Unclear
 from afriflow.core.method import ActionType, Failure, FailureCode, MethodType, NextAction
 from afriflow.core.transaction import Mode
 from afriflow.port.http import NoAnswer, NothingSent, ProviderHttp
+from afriflow.port.money_out import PayoutOrder
 from afriflow.port.provider import (
     Account,
     Answer,
@@ -26,12 +27,15 @@ from afriflow.port.provider import (
     Notification,
     Order,
     Report,
+    Secret,
     Verdict,
 )
-from afriflow.providers.paydunya import wire
+from afriflow.providers.paydunya import payout_wire, wire
 from afriflow.providers.paydunya.account import BASE_URLS, PRIVATE_KEY_PREFIXES, PayDunyaConfig
+from afriflow.providers.paydunya.disburse import Disburse
 from afriflow.providers.paydunya.notification import is_probe, read_notification
 from afriflow.providers.paydunya.operators import CARD_CHANNEL, SoftPay, wallets
+from afriflow.providers.paydunya.payout_wire import Balance
 
 # Moov CI holds the call open for up to 30 s while the payer types (doc/FR/softpay, "MOOV CÔTE D'IVOIRE").
 _SOFTPAY_TIMEOUT_SECONDS = 45.0
@@ -47,24 +51,38 @@ class PayDunyaAdapter:
         self._clock = clock
         self._config = config
         self._base_url = account.base_url.rstrip("/")
+        self._disburse = Disburse(account, http, self._headers())
 
     async def initiate(self, order: Order, keep: Keep) -> Answer:
         if order.provider_reference is not None:
             return await self.verify(order)
-        channel = self._channel(order)
-        if channel is None or self._keys_of_other_mode():
-            why = "no_channel" if channel is None else "keys_of_other_mode"
-            return Answer(NotSent(Failure(FailureCode.PROVIDER_REJECTED, why)))
-        created = await self._create(order, channel)
-        if not isinstance(created, wire.Created):
-            return Answer(created)
-        softpay = self._softpay(order)
-        if softpay is None:
-            page = NextAction(ActionType.REDIRECT, url=created.url)
-            await keep(created.token, page)
-            return Answer(Pending(page), created.token)
-        await keep(created.token)
-        return await self._charge(replace(order, provider_reference=created.token), softpay, created.token)
+        return await self._bring_in(order, keep, self._softpay(order))
+
+    async def request_otp(self, order: Order, keep: Keep) -> Answer:
+        """Have a wallet of two steps (Wizall) send the payer a code; the answer's payload belongs to `confirm_otp`.
+
+        No use-case calls this yet: the port's `initiate` knows no second step, so Wizall takes the hosted page.
+        """
+        if order.provider_reference is not None:
+            return await self.verify(order)
+        wallet = wallets().get(order.method.operator or "")
+        two_steps = wallet is not None and wallet.softpay.flow == "code_after" and order.method.msisdn
+        if wallet is None or not two_steps or self._softpay_base_url() is None:
+            return Answer(NotSent(Failure(FailureCode.PROVIDER_REJECTED, "no_second_step")))
+        return await self._bring_in(order, keep, wallet.softpay)
+
+    async def confirm_otp(self, order: Order, otp: Secret, transaction_id: str) -> Answer:
+        """Give the code that came after `request_otp`.
+
+        order: with the token that was kept. transaction_id: the payload of the action that asked for the code.
+        """
+        token = order.provider_reference
+        wallet = wallets().get(order.method.operator or "")
+        if token is None or wallet is None or wallet.softpay.flow != "code_after":
+            return Answer(Unclear("no code was asked for"))
+        body = wire.code_after_of(order, otp.reveal(), transaction_id)
+        given = replace(wallet.softpay, path=f"{wallet.softpay.path}/confirm", flow="otp")
+        return await self._charge(order, given, token, body)
 
     async def verify(self, order: Order) -> Answer:
         token = order.provider_reference
@@ -76,7 +94,20 @@ class PayDunyaAdapter:
         except (NothingSent, NoAnswer) as error:
             return Answer(Unclear(f"confirm: {error}"), token)
         expired = wire.is_expired(order.created_at, self._clock.now(), self._config.expire_after_hours)
-        return Answer(wire.read_confirm(reply, token, self._account.mode, expired=expired), token)
+        word = wire.read_confirm(
+            reply, token, self._account.mode, expired=expired, currency=order.money.currency
+        )
+        return Answer(word, token)
+
+    async def payout(self, order: PayoutOrder, keep: Keep) -> Answer:
+        return await self._disburse.payout(order, keep)
+
+    async def verify_payout(self, order: PayoutOrder) -> Answer:
+        return await self._disburse.verify(order)
+
+    async def balances(self) -> tuple[Balance, ...] | None:
+        """Say what lies on the account, per country; None when PayDunya did not say. Moves no money."""
+        return await self._disburse.balances()
 
     async def authenticate(self, notification: Notification) -> Authenticity:
         """Compare the hash, which is SHA-512 of the master key and nothing else, in every message and both modes.
@@ -102,12 +133,48 @@ class PayDunyaAdapter:
         content = read_notification(notification.body)
         if content is None:
             return ()
-        token, reference = wire.token_in(content), wire.reference_in(content)
+        if payout_wire.is_payout(content):
+            word, reference = payout_wire.word_of(content), payout_wire.reference_in(content)
+        else:
+            word, reference = wire.word_of(content, expired=False), wire.reference_in(content)
+        token = wire.token_in(content)
         if token is None and reference is None:
             return ()
-        return (Report(wire.word_of(content, expired=False), reference, token),)
+        return (Report(word, reference, token),)
 
-    async def _create(self, order: Order, channel: str) -> wire.Created | NotSent | Refused | Unclear:
+    async def _bring_in(self, order: Order, keep: Keep, softpay: SoftPay | None) -> Answer:
+        """Create the invoice, keep its token, and only then let money move under it."""
+        why = self._obstacle(order, softpay)
+        if why is not None:
+            return Answer(NotSent(Failure(FailureCode.PROVIDER_REJECTED, why)))
+        created = await self._create(order, self._channel(order))
+        if not isinstance(created, wire.Created):
+            return Answer(created)
+        if softpay is None:
+            page = NextAction(ActionType.REDIRECT, url=created.url)
+            await keep(created.token, page)
+            return Answer(Pending(page), created.token)
+        if softpay.flow == "held":  # the phone asks now; the answer comes when the payer is through with it
+            await keep(created.token, NextAction(ActionType.APPROVE_ON_PHONE))
+        else:
+            await keep(created.token)
+        body = wire.softpay_of(order, softpay, created.token, self._config.payer_email)
+        return await self._charge(order, softpay, created.token, body)
+
+    def _obstacle(self, order: Order, softpay: SoftPay | None) -> str | None:
+        """Say why this order can't go here at all, before anything is sent."""
+        if self._keys_of_other_mode():
+            return "keys_of_other_mode"
+        if order.method.type is MethodType.CARD:
+            return None
+        wallet = wallets().get(order.method.operator or "")
+        if wallet is None or (softpay is None and wallet.channel is None):
+            return "no_channel"
+        if wallet.switch == "mtn_cm" and not self._config.mtn_cm:
+            return "switched_off"
+        return None if wallet.currency == order.money.currency else "currency"
+
+    async def _create(self, order: Order, channel: str | None) -> wire.Created | NotSent | Refused | Unclear:
         body = wire.invoice_of(order, channel, self._account.callback_url)
         url = f"{self._base_url}/checkout-invoice/create"
         try:
@@ -118,9 +185,8 @@ class PayDunyaAdapter:
             return Unclear(f"create: {error}")
         return wire.read_created(reply, self._account.mode)
 
-    async def _charge(self, order: Order, softpay: SoftPay, token: str) -> Answer:
+    async def _charge(self, order: Order, softpay: SoftPay, token: str, body: bytes) -> Answer:
         """Charge an invoice whose page address nobody was given: without this call nobody can pay it."""
-        body = wire.softpay_of(order, softpay, token, self._config.payer_email)
         url = f"{self._softpay_base_url()}/softpay/{softpay.path}"
         try:
             reply = await self._http.send(
@@ -133,9 +199,10 @@ class PayDunyaAdapter:
             )
         except NothingSent as error:
             # The invoice exists, but its address is known to us alone and the charge never left: no money can come.
-            return Answer(
-                NotSent(Failure(FailureCode.PROVIDER_UNAVAILABLE, "unreachable", str(error))), token
-            )
+            failure = Failure(FailureCode.PROVIDER_UNAVAILABLE, "unreachable", str(error))
+            # Where the payer was told already, the attempt is pending, and "not sent" would come too late to end it.
+            told = softpay.flow == "held"
+            return Answer(Refused(failure, elsewhere=True) if told else NotSent(failure), token)
         except NoAnswer as error:
             return Answer(Unclear(f"SoftPay: {error}"), token)
         word = wire.read_softpay(reply, softpay, self._account.mode)
@@ -144,7 +211,7 @@ class PayDunyaAdapter:
         # A refusal alone does not prove that no money came: "already completed" is among its documented causes, and
         # a request that was doubled on its way is refused the second time. It ends the attempt only if the invoice
         # is still unpaid; the answer of a refusal holds no address, so nobody can pay the invoice afterwards.
-        standing = await self.verify(order)
+        standing = await self.verify(replace(order, provider_reference=token))
         return Answer(word, token) if isinstance(standing.word, Pending) else standing
 
     def _channel(self, order: Order) -> str | None:
@@ -157,7 +224,12 @@ class PayDunyaAdapter:
         """Choose SoftPay where we have all it needs; a code that is missing the hosted page asks for itself."""
         wallet = wallets().get(order.method.operator or "")
         softpay = wallet.direct if wallet else None
-        if softpay is None or order.method.msisdn is None or self._softpay_base_url() is None:
+        if (
+            wallet is None
+            or softpay is None
+            or order.method.msisdn is None
+            or self._softpay_base_url() is None
+        ):
             return None
         return None if softpay.otp is not None and order.otp is None else softpay
 
@@ -185,4 +257,5 @@ def identify(notification: Notification) -> tuple[str, ...]:
     content = read_notification(notification.body)
     if content is None:
         return ()
-    return tuple(name for name in (wire.reference_in(content), wire.token_in(content)) if name)
+    names = (wire.reference_in(content), payout_wire.reference_in(content), wire.token_in(content))
+    return tuple(name for name in names if name)

@@ -10,10 +10,10 @@ from typing import Any, Literal
 from afriflow.core.method import MethodType
 from afriflow.port.provider import Authorization, Route
 
-# All countries where PayDunya collects use it; MTN Cameroon answers in XAF, with an unknown currency of
-# total_amount, and is left out for that (https://developers.paydunya.com/doc/FR/softpay, "MTN CAMEROUN").
+# All countries where PayDunya collects use it but Cameroon, where MTN's answer names XAF
+# (https://developers.paydunya.com/doc/FR/softpay, "MTN CAMEROUN", read 2026-10).
 CURRENCY = "XOF"
-# The smallest invoice, as many integrators report it; the API answers 4003 below.
+# The smallest invoice, and the smallest payout, as integrators report it; the API answers 4003 below.
 MINIMUM_MINOR = 200
 CARD_CHANNEL = "card"
 
@@ -22,37 +22,43 @@ CARD_CHANNEL = "card"
 class SoftPay:
     """How one operator is charged without PayDunya's page.
 
-    flow: what the payer does: opens a url that the answer brings, gave a code before, or approves on the phone.
-    name, email, phone, token, otp: what the fields are called. extra: fields that are always the same.
+    flow: what the payer does: opens a url that the answer brings, gave a code before ("otp"), approves on the phone
+    after the answer ("push") or while the call is held open ("held"), or gives a code that comes after the call.
+    name, email, phone, token, otp: what the fields are called. extra: fields that are always the same. ussd: what the
+    payer dials to approve, None where the phone asks by itself.
     """
 
     path: str
-    flow: Literal["redirect", "otp", "push"]
+    flow: Literal["redirect", "otp", "push", "held", "code_after"]
     name: str
     email: str
     phone: str
     token: str
-    enabled: bool
     otp: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict[str, str])
+    ussd: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
     """One operator as PayDunya knows it.
 
-    channel: its slug in `invoice.channels`, None where no source names one. softpay: None where it takes two steps.
+    channel: its slug in `invoice.channels`, None where no source names one. withdraw: its `withdraw_mode`, None where
+    no source names one. switch: the account's setting without which it is not used.
     """
 
     operator: str
     country: str
     channel: str | None
-    softpay: SoftPay | None
+    softpay: SoftPay
+    withdraw: str | None
+    currency: str = CURRENCY
+    switch: str | None = None
 
     @property
     def direct(self) -> SoftPay | None:
-        """Its SoftPay, if we use it."""
-        return self.softpay if self.softpay and self.softpay.enabled else None
+        """Its SoftPay, if one call is enough; with a code that comes after it, the hosted page asks for it."""
+        return None if self.softpay.flow == "code_after" else self.softpay
 
 
 @cache
@@ -63,19 +69,9 @@ def wallets() -> dict[str, Wallet]:
 
 
 def routes() -> tuple[Route, ...]:
-    """Say what we offer: every wallet with a channel, and cards in every country of these wallets."""
-    offered = [wallet for wallet in wallets().values() if wallet.channel]
-    by_wallet = [
-        Route(
-            country=wallet.country,
-            method=MethodType.MOBILE_MONEY,
-            currency=CURRENCY,
-            authorization=_authorization(wallet),
-            operator=wallet.operator,
-            minimum_minor=MINIMUM_MINOR,
-        )
-        for wallet in offered
-    ]
+    """Say what every account offers: all wallets that need no setting, and cards in every country of these."""
+    offered = [wallet for wallet in wallets().values() if wallet.switch is None]
+    by_wallet = [_route(wallet, _authorization(wallet)) for wallet in offered]
     by_card = [
         Route(
             country=country,
@@ -89,12 +85,36 @@ def routes() -> tuple[Route, ...]:
     return (*by_wallet, *by_card)
 
 
+def payout_routes() -> tuple[Route, ...]:
+    """Say where every account can send money: to the wallets with a `withdraw_mode`."""
+    return tuple(
+        _route(wallet, Authorization.APPROVE_ON_PHONE)  # says nothing for a payout
+        for wallet in wallets().values()
+        if wallet.withdraw and wallet.switch is None
+    )
+
+
+def _route(wallet: Wallet, authorization: Authorization) -> Route:
+    return Route(
+        country=wallet.country,
+        method=MethodType.MOBILE_MONEY,
+        currency=wallet.currency,
+        authorization=authorization,
+        operator=wallet.operator,
+        minimum_minor=MINIMUM_MINOR,
+    )
+
+
 def _authorization(wallet: Wallet) -> Authorization:
-    if wallet.direct is None or wallet.direct.flow == "redirect":
-        return Authorization.REDIRECT
-    return Authorization.OTP_FIRST if wallet.direct.flow == "otp" else Authorization.APPROVE_ON_PHONE
+    match wallet.softpay.flow:
+        case "redirect" | "code_after":
+            return Authorization.REDIRECT
+        case "otp":
+            return Authorization.OTP_FIRST
+        case _:
+            return Authorization.APPROVE_ON_PHONE
 
 
 def _wallet(row: dict[str, Any]) -> Wallet:
-    softpay = SoftPay(**row["softpay"]) if row["softpay"] else None
-    return Wallet(row["operator"], row["country"], row["channel"], softpay)
+    facts: dict[str, Any] = {**row, "softpay": SoftPay(**row["softpay"])}
+    return Wallet(**facts)

@@ -1,4 +1,4 @@
-"""pawaPay's side of the wire, written from its documents: deposits, their callbacks, keys and toolkit.
+"""pawaPay's side of the wire, written from its documents: money in and out, callbacks, pages and toolkit.
 
 It shares no code with the adapter; `../fixtures/`, the documented examples, judge both.
 """
@@ -10,7 +10,11 @@ from afriflow.providers.pawapay.simulator.behaviour import BehaviourDial
 from afriflow.providers.pawapay.simulator.deposits import Deposits
 from afriflow.providers.pawapay.simulator.gate import SERVER_ERROR, Gate
 from afriflow.providers.pawapay.simulator.keys import KeyRing
+from afriflow.providers.pawapay.simulator.money_out import MoneyOut, Payouts, Refunds
+from afriflow.providers.pawapay.simulator.operations import House
+from afriflow.providers.pawapay.simulator.pages import Pages
 from afriflow.providers.pawapay.simulator.toolkit import Toolkit
+from afriflow.providers.pawapay.simulator.wallets import Wallets
 from afriflow.simulator.handset import Handset
 from afriflow.simulator.seat import Seat, SeatSettings
 
@@ -33,14 +37,28 @@ def build(settings: SeatSettings, handset: Handset, clock: Clock, random: random
     )
     dial = BehaviourDial(seat.notebook)
     keys = KeyRing(seat.notebook, clock)
+    wallets = Wallets(seat.notebook)
     gate = Gate(seat, dial, keys)
-    deposits = Deposits(seat, handset, dial, keys)
-    toolkit = Toolkit(settings, dial, keys)
+    house = House(seat, handset, dial, keys, wallets)
+    deposits = Deposits(house)
+    payouts = Payouts(house)
+    refunds = Refunds(house, deposits)
+    pages = Pages(house, deposits)
+    toolkit = Toolkit(settings, dial)
 
     # docs.pawapay.io/v2/api-reference
-    seat.api("POST", "/v2/deposits", gate.guarded(deposits.initiate, id_field="depositId"))
-    seat.api("GET", "/v2/deposits/{id}", gate.guarded(deposits.show))
-    seat.api("POST", "/v2/deposits/resend-callback/{id}", gate.guarded(deposits.resend_callback))
+    kinds = {"deposit": deposits, "payout": payouts, "refund": refunds}
+    for kind, operations in kinds.items():
+        path = f"/v2/{kind}s"
+        seat.api("POST", path, gate.guarded(operations.initiate, id_field=f"{kind}Id"))
+        seat.api("GET", f"{path}/{{id}}", gate.guarded(operations.show))
+        seat.api("POST", f"{path}/resend-callback/{{id}}", gate.guarded(operations.resend_callback))
+        if isinstance(operations, MoneyOut):
+            seat.api("POST", f"{path}/fail-enqueued/{{id}}", gate.guarded(operations.fail_enqueued))
+        seat.on_start(operations.resume)
+    seat.api("POST", "/v2/payouts/bulk", gate.guarded(payouts.initiate_bulk, id_field="payoutId"))
+    seat.api("POST", "/v2/paymentpage", gate.guarded(pages.begin_session))
+    seat.api("GET", "/v2/wallet-balances", gate.guarded(wallets.balances))
     seat.api("GET", "/v2/active-conf", gate.guarded(toolkit.active_configuration))
     seat.api("GET", "/v2/availability", gate.guarded(toolkit.availability))
     seat.api("POST", "/v2/predict-provider", gate.guarded(toolkit.predict_provider))
@@ -51,6 +69,14 @@ def build(settings: SeatSettings, handset: Handset, clock: Clock, random: random
     seat.page("PUT", "/behaviour", dial.set)
     seat.page("POST", "/rotate-key", keys.rotate)
 
+    seat.page("GET", "/book", wallets.book)
+    seat.page("PUT", "/wallets", wallets.fund)
+
+    seat.page("GET", "/wallet/{token}", pages.show_wallet)
+    seat.page("POST", "/wallet/{token}", pages.decide_in_wallet)
+    seat.page("GET", "/paywith", pages.show_session)
+    seat.page("POST", "/paywith", pages.pay_in_session)
+    seat.page("GET", "/pawapay.css", pages.style)
+
     handset.on_decision("pawapay", deposits.decided)
-    seat.on_start(deposits.resume)
     return seat

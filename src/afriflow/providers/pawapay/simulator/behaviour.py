@@ -17,6 +17,11 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prompt_expires_after_seconds: how long a PIN prompt waits; operators give about two minutes.
     wrong_token_http: docs/failure_codes says 403, the OpenAPI 401. signed_callbacks: the dashboard's switch.
     client_reference_in_callbacks: sources contradict each other. closed_providers: "CLOSED" in availability.
+    delayed_providers: "DELAYED": payouts and refunds wait as ENQUEUED until the provider is taken off the list.
+    not_allowed: providers that are not enabled on the account. authorization_url_after_seconds: how long a wallet
+    takes to give the address of its page. money_out_ends: what becomes of payouts and refunds to numbers without
+    magic: COMPLETED, STUCK or a failure code. payment_page_seconds: how long a payment page can be used.
+    reference_shapes: active-conf and availability as the API reference prints them, not as the guides do.
     words: puts another word in the place of a status or failure code, to see what we make of unknown ones.
     """
 
@@ -26,6 +31,12 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signed_callbacks: bool = True
     client_reference_in_callbacks: bool = False
     closed_providers: tuple[str, ...] = ()
+    delayed_providers: tuple[str, ...] = ()
+    not_allowed: tuple[str, ...] = ()
+    authorization_url_after_seconds: Seconds = 0.2
+    money_out_ends: str = "COMPLETED"
+    payment_page_seconds: Seconds = 900.0
+    reference_shapes: bool = False
     words: dict[str, str] = {}
 
 

@@ -48,7 +48,7 @@ class Gate:
             status, code, message = refusal
             body: dict[str, Any] = {"failureReason": failure_reason(code, message)}
             if id_field is not None:
-                body = {id_field: _echoed(request, id_field), "status": "REJECTED", **body}
+                body = {id_field: echoed(request, id_field), "status": "REJECTED", **body}
             return json_response(status, body)
 
         return guard
@@ -69,7 +69,8 @@ class Gate:
         return None
 
 
-def _echoed(request: Request, id_field: str) -> object:
+def echoed(request: Request, id_field: str) -> object:
+    """Give the id that a request names, however wrong the rest of it is."""
     try:
         body = json.loads(request.body)
     except ValueError:

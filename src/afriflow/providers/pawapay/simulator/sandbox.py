@@ -11,6 +11,9 @@ from typing import Any
 # Limits are set per account; these stand where no documented example names any.
 _LIMITS_DEFAULT = ("1", "5000000")
 
+# The shortest number of any country here, with its country code, has ten digits.
+_DIGITS_MIN = 10
+
 # What payers read who are not told otherwise: "the company name, trimmed".
 COMPANY = "AfriFlow Demo"
 STUCK = "STUCK"
@@ -19,7 +22,11 @@ COMPLETED = "COMPLETED"
 
 @dataclass(frozen=True, slots=True)
 class Rail:
-    """One of pawaPay's providers. currencies: to "NONE" or "TWO_PLACES". numbers: to what becomes of a deposit."""
+    """One of pawaPay's providers.
+
+    currencies, payout_currencies: to "NONE" or "TWO_PLACES". numbers, payout_numbers: to what becomes of a deposit
+    and of a payout.
+    """
 
     provider: str
     display_name: str
@@ -30,14 +37,17 @@ class Rail:
     prefixes: tuple[str, ...]
     limits: tuple[str, str]
     numbers: Mapping[str, str]
+    payout_currencies: Mapping[str, str]
+    payout_numbers: Mapping[str, str]
 
-    def outcome_of(self, phone_number: str) -> str | None:
+    def outcome_of(self, phone_number: str, *, payout: bool = False) -> str | None:
         """Give what a magic number does; None for a number of a person.
 
         Benin's magic numbers are the 8-digit ones of before 2024; the same with 01 in front are taken for them.
         """
         short = re.sub(r"^22901(?=\d{8}$)", "229", phone_number)
-        return self.numbers.get(phone_number) or self.numbers.get(short)
+        numbers = self.payout_numbers if payout else self.numbers
+        return numbers.get(phone_number) or numbers.get(short)
 
 
 @cache
@@ -54,9 +64,22 @@ def rails() -> Mapping[str, Rail]:
             prefixes=tuple(row["prefixes"]),
             limits=tuple(row.get("limits", _LIMITS_DEFAULT)),
             numbers=row["numbers"],
+            payout_currencies=row.get("payoutCurrencies", row["currencies"]),
+            payout_numbers=row["payoutNumbers"],
         )
         for row in _table()["providers"]
     }
+
+
+def predict(phone_number: str) -> tuple[str, Rail] | None:
+    """Guess by the numbering plan whose number this is, however it is written; gives its digits, too."""
+    digits = re.sub(r"\D", "", phone_number).lstrip("0")
+    best: tuple[int, Rail] | None = None
+    for rail in rails().values():
+        for prefix in rail.prefixes:
+            if digits.startswith(prefix) and (best is None or len(prefix) > best[0]):
+                best = (len(prefix), rail)
+    return (digits, best[1]) if best is not None and len(digits) >= _DIGITS_MIN else None
 
 
 def country_names() -> Mapping[str, Mapping[str, str]]:

@@ -1,24 +1,21 @@
 """What pawaPay tells about itself: the account's configuration, who is up, and whose number this probably is.
 
 docs.pawapay.io/v2/api-reference/toolkit. The configuration has the shape of the guides and of the live sandbox
-(operation types as a map), availability that of the reference (as a list).
+(operation types as a map), availability that of the reference (as a list); `reference_shapes` turns both over.
 """
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from afriflow.providers.pawapay.simulator.behaviour import BehaviourDial
+from afriflow.providers.pawapay.simulator.behaviour import Behaviour, BehaviourDial
 from afriflow.providers.pawapay.simulator.gate import failure_reason
-from afriflow.providers.pawapay.simulator.keys import KeyRing
-from afriflow.providers.pawapay.simulator.sandbox import COMPANY, Rail, country_names, rails
+from afriflow.providers.pawapay.simulator.sandbox import COMPANY, Rail, country_names, predict, rails
 from afriflow.simulator.http import Request, Response, json_response
 from afriflow.simulator.seat import SeatSettings
 
-# The shortest number of any country here, with its country code, has ten digits.
-_DIGITS_MIN = 10
+_OPERATIONS = ("DEPOSIT", "PAYOUT", "REFUND")
 
 
 class _Asked(msgspec.Struct):
@@ -26,25 +23,24 @@ class _Asked(msgspec.Struct):
 
 
 class Toolkit:
-    """The toolkit endpoints of one account, which can do deposits."""
+    """The toolkit endpoints of one account."""
 
-    def __init__(self, settings: SeatSettings, dial: BehaviourDial, keys: KeyRing) -> None:
+    def __init__(self, settings: SeatSettings, dial: BehaviourDial) -> None:
         self._settings = settings
         self._dial = dial
-        self._keys = keys
 
     async def active_configuration(self, request: Request) -> Response:
+        behaviour = self._dial.now
         countries = [
             {
                 "country": country,
                 "displayName": country_names()[country],
                 "prefix": carried[0].prefix,
                 "flag": f"https://static.example/{country.lower()}.svg",
-                "providers": [self._configuration_of(rail, request) for rail in carried],
+                "providers": [self._configuration_of(rail, request, behaviour) for rail in carried],
             }
-            for country, carried in _by_country(request)
+            for country, carried in _by_country(request, behaviour)
         ]
-        behaviour = self._dial.now
         signatures = {
             "signedRequestsOnly": bool(self._settings.config.get("private_key_pem")),
             "signedCallbacks": behaviour.signed_callbacks,
@@ -54,61 +50,42 @@ class Toolkit:
         )
 
     async def availability(self, request: Request) -> Response:
-        closed = self._dial.now.closed_providers
+        behaviour = self._dial.now
         return json_response(
             200,
             [
                 {
                     "country": country,
                     "providers": [
-                        {
-                            "provider": rail.provider,
-                            "operationTypes": [
-                                {"operationType": operation, "status": _status(rail, closed)}
-                                for operation in _operations(request)
-                            ],
-                        }
+                        {"provider": rail.provider, "operationTypes": _statuses(rail, request, behaviour)}
                         for rail in carried
                     ],
                 }
-                for country, carried in _by_country(request)
+                for country, carried in _by_country(request, behaviour)
             ],
         )
 
     async def predict_provider(self, request: Request) -> Response:
-        """Guess by the numbering plan, from however the number is written."""
         try:
-            digits = re.sub(r"\D", "", msgspec.json.decode(request.body, type=_Asked).phoneNumber).lstrip("0")
+            guess = predict(msgspec.json.decode(request.body, type=_Asked).phoneNumber)
         except msgspec.DecodeError:
-            digits = ""
-        best: tuple[int, Rail] | None = None
-        for rail in rails().values():
-            for prefix in rail.prefixes:
-                if digits.startswith(prefix) and (best is None or len(prefix) > best[0]):
-                    best = (len(prefix), rail)
-        if best is None or len(digits) < _DIGITS_MIN:
+            guess = None
+        if guess is None:
             reason = failure_reason("INVALID_PARAMETER", "The phone number is not one that we can place.")
             return json_response(400, {"failureReason": reason})
-        rail = best[1]
+        digits, rail = guess
         return json_response(200, {"country": rail.country, "provider": rail.provider, "phoneNumber": digits})
 
-    def _configuration_of(self, rail: Rail, request: Request) -> dict[str, Any]:
-        minimum, maximum = rail.limits
-        status = _status(rail, self._dial.now.closed_providers)
+    def _configuration_of(self, rail: Rail, request: Request, behaviour: Behaviour) -> dict[str, Any]:
         currencies: list[dict[str, Any]] = []
-        for currency, decimals in rail.currencies.items():
-            deposit: dict[str, Any] = {
-                "authType": rail.auth_type,
-                "minAmount": minimum,
-                "maxAmount": maximum,
-                "decimalsInAmount": decimals,
-                "status": status,
-                "callbackUrl": self._settings.callback_url,
+        for currency in rail.currencies:
+            types: Any = {
+                operation: self._operation(operation, rail, currency, behaviour)
+                for operation in _operations(request)
             }
-            if rail.auth_type == "PROVIDER_AUTH":
-                deposit |= {"pinPrompt": "AUTOMATIC", "pinPromptRevivable": False}
-            operations = dict.fromkeys(_operations(request), deposit)
-            currencies.append({"currency": currency, "displayName": currency, "operationTypes": operations})
+            if behaviour.reference_shapes:
+                types = [_as_the_reference_prints(name, facts) for name, facts in types.items()]
+            currencies.append({"currency": currency, "displayName": currency, "operationTypes": types})
         return {
             "provider": rail.provider,
             "displayName": rail.display_name,
@@ -117,21 +94,58 @@ class Toolkit:
             "currencies": currencies,
         }
 
+    def _operation(self, operation: str, rail: Rail, currency: str, behaviour: Behaviour) -> dict[str, Any]:
+        minimum, maximum = rail.limits
+        decimals = rail.currencies if operation == "DEPOSIT" else rail.payout_currencies
+        facts: dict[str, Any] = {
+            "minAmount": minimum,
+            "maxAmount": maximum,
+            "decimalsInAmount": decimals[currency],
+            "status": _status(rail, behaviour),
+            "callbackUrl": self._settings.callback_url,
+        }
+        if operation == "DEPOSIT":
+            facts["authType"] = rail.auth_type
+            if rail.auth_type == "PROVIDER_AUTH":
+                facts |= {"pinPrompt": "AUTOMATIC", "pinPromptRevivable": False}
+        return facts
+
+
+def _as_the_reference_prints(name: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """Write an operation type as the reference's sample mixes them."""
+    if name == "DEPOSIT":
+        return {name: facts}
+    limits = {"minTransactionLimit": facts["minAmount"], "maxTransactionLimit": facts["maxAmount"]}
+    rest = {field: value for field, value in facts.items() if field not in {"minAmount", "maxAmount"}}
+    return {"operationType": name, **limits, **rest}
+
+
+def _statuses(rail: Rail, request: Request, behaviour: Behaviour) -> Any:
+    status = _status(rail, behaviour)
+    if behaviour.reference_shapes:
+        return dict.fromkeys(_operations(request), status)
+    return [{"operationType": operation, "status": status} for operation in _operations(request)]
+
 
 def _operations(request: Request) -> tuple[str, ...]:
-    return ("DEPOSIT",) if request.query.get("operationType") in {None, "DEPOSIT"} else ()
+    wanted = request.query.get("operationType")
+    return tuple(operation for operation in _OPERATIONS if wanted in {None, operation})
 
 
-def _by_country(request: Request) -> Iterable[tuple[str, list[Rail]]]:
-    """Give the account's countries and who carries deposits there; redirects are not enabled on this account."""
+def _by_country(request: Request, behaviour: Behaviour) -> Iterable[tuple[str, list[Rail]]]:
+    """Give the account's countries and who is enabled there."""
     wanted = request.query.get("country")
     for country in country_names():
         carried = [
-            rail for rail in rails().values() if rail.country == country and rail.auth_type != "REDIRECT_AUTH"
+            rail
+            for rail in rails().values()
+            if rail.country == country and rail.provider not in behaviour.not_allowed
         ]
-        if wanted in {None, country}:
+        if wanted in {None, country} and carried:
             yield country, carried
 
 
-def _status(rail: Rail, closed: tuple[str, ...]) -> str:
-    return "CLOSED" if rail.provider in closed else "OPERATIONAL"
+def _status(rail: Rail, behaviour: Behaviour) -> str:
+    if rail.provider in behaviour.closed_providers:
+        return "CLOSED"
+    return "DELAYED" if rail.provider in behaviour.delayed_providers else "OPERATIONAL"

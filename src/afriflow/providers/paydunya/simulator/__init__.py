@@ -1,12 +1,16 @@
-"""PayDunya's side, from its documents: invoices, SoftPay, the hosted page and the notification."""
+"""PayDunya's side, from its documents: invoices, SoftPay, the hosted page, payouts and the notifications."""
 
 import random as randomness
 from functools import partial
 
 from afriflow.core.clock import Clock
 from afriflow.providers.paydunya.simulator.api import Api
+from afriflow.providers.paydunya.simulator.charges import paths, second_step
+from afriflow.providers.paydunya.simulator.disburse import Disburse
 from afriflow.providers.paydunya.simulator.invoices import Invoices
-from afriflow.providers.paydunya.simulator.softpay import SoftPay, paths
+from afriflow.providers.paydunya.simulator.legacy import Legacy
+from afriflow.providers.paydunya.simulator.payouts import Payouts
+from afriflow.providers.paydunya.simulator.softpay import SoftPay
 from afriflow.providers.paydunya.simulator.switches import Switchboard
 from afriflow.providers.paydunya.simulator.till import Till
 from afriflow.simulator.handset import Handset
@@ -15,6 +19,7 @@ from afriflow.simulator.seat import Seat, SeatSettings
 
 # The paths of the two modes, as documented under https://app.paydunya.com.
 MODES = {"/sandbox-api/v1": "test", "/api/v1": "live"}
+PAYOUTS = "/api/v2/disburse"
 # How often a refused notification comes again is documented nowhere; one integrator's notes speak of three times.
 RETRY_PAUSES_SECONDS = (2, 10, 30)
 
@@ -33,6 +38,8 @@ def build(settings: SeatSettings, handset: Handset, clock: Clock, random: random
     api = Api(settings, invoices, switches)
     softpay = SoftPay(settings, invoices, handset, switches)
     till = Till(settings, invoices, handset)
+    legacy = Legacy(seat, invoices, handset)
+    disburse = Disburse(seat, Payouts(seat, invoices, switches), switches)
     for base, mode in MODES.items():
         seat.api("POST", f"{base}/checkout-invoice/create", partial(api.create, mode=mode))
         seat.api("GET", f"{base}/checkout-invoice/confirm/{{token}}", partial(api.confirm, mode=mode))
@@ -41,6 +48,11 @@ def build(settings: SeatSettings, handset: Handset, clock: Clock, random: random
         )
         for path in paths():
             seat.api("POST", f"{base}/softpay/{path}", partial(softpay.charge, mode=mode, path=path))
+        seat.api("POST", f"{base}/softpay/{second_step()['path']}", partial(softpay.confirm_code, mode=mode))
+        seat.api("POST", f"{base}/direct-pay/credit-account", partial(legacy.credit_account, mode=mode))
+        seat.api("POST", f"{base}/opr/create", partial(legacy.create, mode=mode))
+        seat.api("POST", f"{base}/opr/charge", partial(legacy.charge, mode=mode))
+    _add_payouts(seat, disburse)
     for page in ("/checkout/invoice/{token}", "/sandbox-checkout/invoice/{token}", "/wallet/{path}/{token}"):
         seat.page("GET", page, till.show)
         seat.page("POST", page, till.decide)
@@ -50,4 +62,16 @@ def build(settings: SeatSettings, handset: Handset, clock: Clock, random: random
     seat.page("PUT", "/switches", switches.set)
     handset.on_decision("paydunya", softpay.decided)
     seat.on_start(invoices.resume)
+    seat.on_start(disburse.resume)
     return seat
+
+
+def _add_payouts(seat: Seat, disburse: Disburse) -> None:
+    """Add payouts, which have one address for both modes: PayDunya's own have no sandbox."""
+    seat.api("POST", f"{PAYOUTS}/get-invoice", disburse.get_invoice)
+    seat.api("POST", f"{PAYOUTS}/submit-invoice", disburse.submit)
+    seat.api("POST", f"{PAYOUTS}/check-status", disburse.status)
+    seat.api("GET", f"{PAYOUTS}/check-balance", disburse.balance)
+    seat.api("GET", f"{PAYOUTS}/check-balance/{{account}}", disburse.balance)
+    seat.page("GET", "/balances", disburse.show_balances)
+    seat.page("PUT", "/balances", disburse.set_balances)

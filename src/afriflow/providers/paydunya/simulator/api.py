@@ -4,7 +4,7 @@ Business errors are HTTP 200 (https://developers.paydunya.com/doc/FR/http_json, 
 Texts in English brackets are ours, where only the code is known.
 """
 
-import math
+from decimal import Decimal
 from typing import Any, cast
 
 from afriflow.providers.paydunya.simulator.invoices import Invoices, branch
@@ -14,6 +14,8 @@ from afriflow.simulator.seat import SeatSettings
 
 # The smallest invoice in F CFA, as many integrators report it.
 MINIMUM = 200
+# No maximum is documented; more than this is a mistake in any currency of francs.
+AMOUNT_BELOW = 10**12
 NOT_FOUND_PAGE = Response(404, "<html><h1>Page non trouvée</h1></html>".encode(), "text/html; charset=utf-8")
 
 
@@ -30,7 +32,7 @@ class Api:
         if refused is not None:
             return refused
         order = read_object(request)
-        amount = _amount(branch(order, "invoice").get("total_amount"))
+        amount = read_amount(branch(order, "invoice").get("total_amount"))
         if amount is None or not branch(order, "store").get("name"):
             return error("4001", "(simulated) invoice.total_amount and store.name are mandatory")
         if amount < MINIMUM:
@@ -89,14 +91,15 @@ def error(code: str, text: str) -> Response:
     return json_response(200, {"response_code": code, "response_text": text})
 
 
-def _amount(value: Any) -> float | None:
-    """Read a number or a numeric string: the official Python client sends 6000.0, plugins send "6000"."""
+def read_amount(value: Any) -> int | None:
+    """Read a number or a numeric string: the official Python client sends 6000.0, plugins send "6000".
+
+    What PayDunya makes of half a franc is not known; here it is no amount.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        number = float(value)
-    except (ValueError, OverflowError):
+        number = Decimal(str(value))
+        return int(number) if number == number.to_integral_value() and abs(number) < AMOUNT_BELOW else None
+    except ArithmeticError:
         return None
-    if not math.isfinite(number):
-        return None
-    return int(number) if number.is_integer() else number

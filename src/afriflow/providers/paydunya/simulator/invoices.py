@@ -40,7 +40,7 @@ class Invoices:
         self._switches = switches
         self.later = seat.later
 
-    def create(self, mode: str, order: dict[str, Any], amount: float) -> Value:
+    def create(self, mode: str, order: dict[str, Any], amount: int) -> Value:
         """Make an invoice under a token of its own; two equal orders are two invoices."""
         invoice: Value = {
             "mode": mode,
@@ -77,6 +77,16 @@ class Invoices:
     def note(self, token: str, **facts: Any) -> None:
         """Write down facts about a pending invoice: who pays, with what, and what is due to happen by itself."""
         self._seat.notebook.change("invoice", token, lambda invoice: _if_pending(invoice, facts))
+
+    def note_code(self, token: str, phone: str) -> str:
+        """Remember that a code was sent for an invoice, and give the number under which it is redeemed."""
+        while True:
+            number = f"{self._seat.random.randrange(10**8, 10**9)}"
+            if self._seat.notebook.put_new("code", number, {"token": token, "phone": phone}):
+                return number
+
+    def code_sent(self, number: str) -> Value | None:
+        return self._seat.notebook.get("code", number)
 
     def settle(
         self, token: str, status: str, *, later: Later, fail_reason: str = "", notifications: int = 1

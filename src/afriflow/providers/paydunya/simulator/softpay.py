@@ -1,19 +1,17 @@
 """What SoftPay answers, and what the payer's phone does about it.
 
-Which field names an operator wants is read from the documented requests in `fixtures/softpay.json`: exactly these,
-no other and none missing. The outcome is the payer's (phone or page), or the magic end of the phone number.
+Which field names an operator wants stands in `charges`. The outcome is the payer's (phone or page), or the magic end of the phone number.
 """
 
 import asyncio
-import json
 import re
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from dataclasses import replace
 from typing import Any
 
 from afriflow.core.operator import countries
+from afriflow.providers.paydunya.simulator import magic as magics
 from afriflow.providers.paydunya.simulator.api import NOT_FOUND_PAGE, read_object, refuse_keys
+from afriflow.providers.paydunya.simulator.charges import OF_COUNTRY, PHONES, Charge, charges, second_step
 from afriflow.providers.paydunya.simulator.invoices import FEES, Invoices
 from afriflow.providers.paydunya.simulator.switches import Switchboard
 from afriflow.simulator.handset import Action, Handset, Prompt, PromptKind
@@ -21,58 +19,11 @@ from afriflow.simulator.http import Request, Response, json_response
 from afriflow.simulator.notebook import Value
 from afriflow.simulator.seat import SeatSettings
 
-# What the last three digits of a phone number decide; anything else waits for the payer.
-DECLINED, NO_FUNDS, STUCK, NO_IPN, TWO_IPNS, EARLY_IPN, ERROR_500, HTML, TIMEOUT, SLOW = (
-    "001", "002", "003", "004", "005", "006", "007", "008", "009", "010",
-)  # fmt: skip
-# A payer, or an operator, takes a moment.
-DECIDED_AFTER_SECONDS = 1
-SLOW_SECONDS = 30
-# Longer than any caller waits (the documented advice is 45 s).
-TIMEOUT_SECONDS = 90
-
-# "valide du Togo" is quoted by integrators, "valide de la Côte d'Ivoire" too; the others in the same way.
-_OF_COUNTRY = {
-    "SN": "du Sénégal", "CI": "de la Côte d'Ivoire", "BJ": "du Bénin", "TG": "du Togo", "BF": "du Burkina Faso",
-    "ML": "du Mali",
-}  # fmt: skip
-# National numbers. Benin has ten digits since 2024-11-30, the documents still show eight as well.
-_PHONE = {
-    "SN": r"7\d{8}",
-    "CI": r"\d{10}",
-    "BJ": r"(01)?\d{8}",
-    "TG": r"\d{8}",
-    "BF": r"\d{8}",
-    "ML": r"\d{8}",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """A documented request: its field names by what they hold, and the documented answer."""
-
-    country: str
-    fields: frozenset[str]
-    name: str
-    email: str
-    phone: str
-    token: str
-    otp: str | None
-    answer: dict[str, Any]
-
-
-@cache
-def charges() -> dict[tuple[str, str], Charge]:
-    """Read the documented requests, by path and, where one path serves two countries, code_country."""
-    text = files("afriflow.providers.paydunya").joinpath("fixtures", "softpay.json").read_text("utf-8")
-    return {
-        (example["path"], example["request"].get("code_country", "")): _charge(example)
-        for example in json.loads(text)["examples"]
-    }
-
-
-def paths() -> list[str]:
-    return list(dict.fromkeys(path for path, _ in charges()))
+# Moov of Côte d'Ivoire answers when the payer has typed the PIN, or after so long in vain (documented).
+HELD_PATH, HELD_SECONDS_STEP = "moov-ci", 0.05
+_HELD_TOO_LONG = "Vous avez dépassé le délai de validation de la transaction."
+# Wallets whose code is sent by this call and given to the next (documented for Wizall).
+CODE_AFTER_PATH = "wizall-money-senegal"
 
 
 class SoftPay:
@@ -101,8 +52,8 @@ class SoftPay:
         ):
             return _refusal("Votre requete est malformée. Merci de verifier les donnés soumis.")
         phone = order[charge.phone]
-        if not re.fullmatch(_PHONE[charge.country], phone, re.ASCII):
-            return _refusal(f"Désolé, vous devez fournir un numéro valide {_OF_COUNTRY[charge.country]}.")
+        if not re.fullmatch(PHONES[charge.country], phone, re.ASCII):
+            return _refusal(f"Désolé, vous devez fournir un numéro valide {OF_COUNTRY[charge.country]}.")
         invoice = self._invoices.find(order[charge.token])
         if invoice is None or invoice["mode"] != mode:
             return _refusal("(simulé) invoice inexistant")
@@ -112,7 +63,35 @@ class SoftPay:
         self._invoices.note(invoice["token"], payer=payer, payment_method=path)
         if charge.otp is not None:
             return await self._pay_with_code(request, charge, invoice, phone, order[charge.otp])
+        if path == CODE_AFTER_PATH:
+            return self._send_code(charge, invoice, phone)
+        if path == HELD_PATH:
+            return await self._ask_payer_and_wait(request, charge, invoice, phone)
         return await self._ask_payer(request, charge, invoice, phone, path)
+
+    async def confirm_code(self, request: Request, *, mode: str) -> Response:
+        """Take the code that Wizall sent (https://developers.paydunya.com/doc/FR/softpay, "API WIZALL CONFIRM")."""
+        if mode == "test" and self._switches.now.sandbox_has_no_softpay:
+            return NOT_FOUND_PAGE
+        refused = refuse_keys(self._settings, request, mode)
+        if refused is not None:
+            return refused
+        order = read_object(request)
+        if order.keys() != second_step()["request"].keys() or not all(
+            isinstance(v, str) for v in order.values()
+        ):
+            return _refusal("Votre requete est malformée. Merci de verifier les donnés soumis.")
+        sent = self._invoices.code_sent(order["transaction_id"])
+        invoice = self._invoices.find(sent["token"]) if sent else None
+        if sent is None or invoice is None or sent["phone"] != order["phone_number"]:
+            return _refusal("(simulé) transaction inexistante")
+        if invoice["status"] != "pending":
+            return _refusal(f"(simulé) la facture est {invoice['status']}")
+        charge = charges()[CODE_AFTER_PATH, ""]
+        said = {**second_step()["answer"], "token": invoice["token"]}
+        return await self._pay_with_code(
+            request, charge, invoice, sent["phone"], order["authorization_code"], said
+        )
 
     async def decided(self, prompt: Prompt, action: Action) -> None:
         """Hear from the phone what the payer did."""
@@ -126,19 +105,63 @@ class SoftPay:
             self._invoices.settle(prompt.order, outcome, later=self._invoices.later)
 
     async def _pay_with_code(
-        self, request: Request, charge: Charge, invoice: Value, phone: str, code: str
+        self,
+        request: Request,
+        charge: Charge,
+        invoice: Value,
+        phone: str,
+        code: str,
+        said: dict[str, Any] | None = None,
     ) -> Response:
-        """Charge with the code that the payer fetched before: it is over when this answers."""
+        """Charge with the payer's code: it is over when this answers. said: other words of success."""
+        if said is not None:
+            charge = replace(charge, answer=said)
         if not re.fullmatch(r"\d{4,6}", code, re.ASCII) or code == "0000":
             return json_response(422, {"success": False, "message": "Invalid or expired OTP code!"})
         self._handset.redeem_code(_international(charge.country, phone), code)
         magic = phone[-3:]
-        if magic == STUCK:
+        if magic == magics.STUCK:
             return self._success(charge)
-        if magic in {DECLINED, NO_FUNDS}:
+        if magic in {magics.DECLINED, magics.NO_FUNDS}:
             self._invoices.settle(invoice["token"], "failed", later=request.afterwards)
             return _refusal("Une erreur est survenue, merci d'essayer à nouveau.")
         return await self._pay_by_itself(request, charge, invoice, magic)
+
+    def _send_code(self, charge: Charge, invoice: Value, phone: str) -> Response:
+        text = f"{invoice['order']['store']['name']}: {{code}}"
+        self._handset.send_code(
+            phone=_international(charge.country, phone),
+            provider="paydunya",
+            order=invoice["token"],
+            text=text,
+        )
+        transaction_id = self._invoices.note_code(invoice["token"], phone)
+        data = {**charge.answer["data"], "TransactionID": transaction_id}
+        return self._success(replace(charge, answer={**charge.answer, "data": data}))
+
+    async def _ask_payer_and_wait(
+        self, request: Request, charge: Charge, invoice: Value, phone: str
+    ) -> Response:
+        """Answer when the payer has decided. What is set in motion can't wait for this answer, so it runs by itself."""
+        asking = replace(request, due=[])
+        answer = await self._ask_payer(asking, charge, invoice, phone, HELD_PATH)
+        for seconds, work in asking.due:
+            self._invoices.later(seconds, work)
+        token = invoice["token"]
+        steps = int(self._switches.now.held_seconds / HELD_SECONDS_STEP)
+        for _ in range(steps):
+            standing = self._invoices.find(token)
+            if standing is None or standing["status"] != "pending":
+                break
+            await asyncio.sleep(HELD_SECONDS_STEP)
+        ended = self._invoices.find(token)
+        if ended is None or ended["status"] == "completed":
+            return answer
+        if ended["status"] != "pending":
+            return _refusal("Une erreur est survenue, merci d'essayer à nouveau.")
+        if ended["prompt"] is not None:
+            self._handset.withdraw(ended["prompt"])
+        return _refusal(_HELD_TOO_LONG)
 
     async def _ask_payer(
         self, request: Request, charge: Charge, invoice: Value, phone: str, path: str
@@ -149,16 +172,23 @@ class SoftPay:
             if "url" in charge.answer
             else None
         )
-        if magic in {DECLINED, NO_FUNDS, SLOW}:
+        if magic in {magics.DECLINED, magics.NO_FUNDS, magics.SLOW}:
             status, seconds = {
-                DECLINED: ("cancelled", DECIDED_AFTER_SECONDS),
-                NO_FUNDS: ("failed", DECIDED_AFTER_SECONDS),
-                SLOW: ("completed", SLOW_SECONDS),
+                magics.DECLINED: ("cancelled", magics.DECIDED_AFTER_SECONDS),
+                magics.NO_FUNDS: ("failed", magics.DECIDED_AFTER_SECONDS),
+                magics.SLOW: ("completed", magics.SLOW_SECONDS),
             }[magic]
             self._invoices.settle_later(token, seconds, status, later=request.afterwards)
-        elif magic in {NO_IPN, TWO_IPNS, EARLY_IPN, ERROR_500, HTML, TIMEOUT}:
+        elif magic in {
+            magics.NO_IPN,
+            magics.TWO_IPNS,
+            magics.EARLY_IPN,
+            magics.ERROR_500,
+            magics.HTML,
+            magics.TIMEOUT,
+        }:
             return await self._pay_by_itself(request, charge, invoice, magic, link)
-        elif magic != STUCK:
+        elif magic != magics.STUCK:
             order = invoice["order"]
             prompt = self._handset.ask(
                 phone=_international(charge.country, phone),
@@ -166,7 +196,7 @@ class SoftPay:
                 order=token,
                 text=f"{order['store']['name']}: {order['invoice'].get('description') or token}",
                 amount=str(invoice["amount"]),
-                currency="XOF",
+                currency=charge.currency,
                 kind=PromptKind.REDIRECT if link else PromptKind.PIN,
                 link=link,
                 later=request.afterwards,
@@ -178,33 +208,35 @@ class SoftPay:
         self, request: Request, charge: Charge, invoice: Value, magic: str, link: str | None = None
     ) -> Response:
         """Pay without anybody's doing; the magic end says what goes wrong around it."""
-        count = {NO_IPN: 0, TWO_IPNS: 2, EARLY_IPN: 0}.get(magic, 1)
+        count = {magics.NO_IPN: 0, magics.TWO_IPNS: 2, magics.EARLY_IPN: 0}.get(magic, 1)
         settled = self._invoices.settle(
             invoice["token"], "completed", later=request.afterwards, notifications=count
         )
-        if magic == EARLY_IPN and settled is not None:
+        if magic == magics.EARLY_IPN and settled is not None:
             await self._invoices.notify(settled)
-        if magic == ERROR_500:
+        if magic == magics.ERROR_500:
             return json_response(
                 500, {"success": False, "message": "Une erreur est survenue au niveau du serveur"}
             )
-        if magic == HTML:
+        if magic == magics.HTML:
             return Response(502, b"<html><h1>502 Bad Gateway</h1></html>", "text/html; charset=utf-8")
-        if magic == TIMEOUT:
-            await asyncio.sleep(TIMEOUT_SECONDS)
+        if magic == magics.TIMEOUT:
+            await asyncio.sleep(magics.TIMEOUT_SECONDS)
         return self._success(charge, link)
 
     def _success(self, charge: Charge, link: str | None = None) -> Response:
         """Answer as documented, with our addresses in place of the wallets'."""
         answer = {
-            name: value for name, value in charge.answer.items() if name in {"success", "message", "data"}
+            name: value
+            for name, value in charge.answer.items()
+            if name in {"success", "message", "data", "return_url", "token"}
         }
         if link is not None:
             answer["url"] = link
         if link is not None and "other_url" in charge.answer:
             answer["other_url"] = {"om_url": f"{link}?app=om", "maxit_url": f"{link}?app=maxit"}
         if self._switches.now.payer_bears_fees:
-            answer |= {"fees": FEES, "currency": "XOF"}
+            answer |= {"fees": FEES, "currency": charge.currency}
         return json_response(200, answer)
 
 
@@ -214,21 +246,3 @@ def _refusal(message: str) -> Response:
 
 def _international(country: str, phone: str) -> str:
     return countries()[country].calling_code + phone
-
-
-def _charge(example: dict[str, Any]) -> Charge:
-    request: dict[str, str] = example["request"]
-
-    def holding(pattern: str) -> str:
-        return next(name for name in request if re.search(pattern, name))
-
-    return Charge(
-        country=example["country"],
-        fields=frozenset(request),
-        name=holding(r"(?i)name"),
-        email=holding("email"),
-        phone=holding("phone"),
-        token=holding("token"),
-        otp=next((name for name in request if "otp" in name), None),
-        answer=example["answer"],
-    )

@@ -186,7 +186,7 @@ def _origins(order: dict[str, Any]) -> list[str]:
     return sorted({match.group() for match in found if match})
 
 
-def _grouped(amount: float) -> str:
+def _grouped(amount: int) -> str:
     """Write an amount with thin spaces between thousands, as people here read money."""
     return f"{amount:,}".replace(",", "\u202f")
 

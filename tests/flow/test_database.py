@@ -1,0 +1,291 @@
+"""The database holds what the code believes: every statement fits the tables, the tables fit their page, and what
+must never be two is never two."""
+
+import importlib
+import pkgutil
+import re
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+import afriflow
+from afriflow.core.money import AMOUNT_MINOR_MAX
+from afriflow.db.engine import Database
+from afriflow.db.migrate import migrate
+from afriflow.db.tables import metadata
+from afriflow.local.servers import LocalServers
+
+_SQL = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH)\b")
+_NOT_OURS = ("afriflow.simulator", "afriflow.providers")  # simulators have their own little notebooks
+
+
+@pytest.fixture(scope="module")
+async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    servers = LocalServers(tmp_path_factory.mktemp("database"), redis=False)
+    try:
+        addresses = await servers.start()
+        await migrate(addresses.database_url)
+        yield addresses.database_url
+    finally:
+        await servers.stop()
+
+
+@pytest.fixture
+async def connection(url: str) -> AsyncIterator[Any]:
+    """A connection whose work is undone after the test."""
+    opened = await asyncpg.connect(url)
+    undo = opened.transaction()
+    await undo.start()
+    yield opened
+    await undo.rollback()
+    await opened.close()
+
+
+@pytest.fixture
+async def engine(url: str) -> AsyncIterator[AsyncEngine]:
+    made = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url), poolclass=NullPool
+    )
+    yield made
+    await made.dispose()
+
+
+def statements() -> dict[str, str]:
+    """Every SQL constant of ours by its full name."""
+    found: dict[str, str] = {}
+    for module_info in pkgutil.walk_packages(afriflow.__path__, "afriflow."):
+        name = module_info.name
+        if name.startswith((*_NOT_OURS, "afriflow.db.migrations", "afriflow.__main__")):
+            continue
+        module = importlib.import_module(name)
+        for constant, value in vars(module).items():
+            if constant.isupper() and isinstance(value, str) and _SQL.match(value):
+                found[f"{name}.{constant}"] = value
+    return found
+
+
+class TestStatements:
+    def test_there_are_as_many_as_there_should_be(self) -> None:
+        stores = {name.rpartition(".")[0] for name in statements()}
+        assert {
+            f"afriflow.{station}.store" for station in ("ledger", "inbox", "delivery", "merchants")
+        } <= stores
+        assert len(statements()) > 50
+
+    @pytest.mark.parametrize("name", statements())
+    async def test_postgresql_understands_it(self, connection: Any, name: str) -> None:
+        await connection.prepare(statements()[name])
+
+    def test_what_happened_is_only_ever_added_to(self) -> None:
+        history = "transaction_events|provider_logs|events|delivery_attempts"
+        changing = re.compile(rf"\b(?:UPDATE|DELETE\s+FROM)\s+(?:{history})\b", re.IGNORECASE)
+        assert [name for name, sql in statements().items() if changing.search(sql)] == []
+        assert changing.search("DELETE FROM transaction_events WHERE true")
+
+    def test_every_statement_about_a_merchants_rows_names_the_merchant(self) -> None:
+        # Looked up before the merchant is known, or across merchants on purpose; each with its reason.
+        open_to_all = {
+            "afriflow.merchants.store.KEY_OWNER": "whose key is it",
+            "afriflow.merchants.store.PERSON": "whose address is it",
+            "afriflow.merchants.store.ACCOUNT_OWNER": "whose notification is it",
+            "afriflow.merchants.store.SESSION": "whose session is it",
+            "afriflow.merchants.store.SESSION_DELETE": "known by its token",
+            "afriflow.merchants.store.SESSIONS_PRUNE": "housekeeping",
+            "afriflow.ledger.store.TRANSACTION_BY_TOKEN": "whose link is it",
+            "afriflow.ledger.store.REFERENCE_OWNER": "whose reference is it",
+        }
+        own = {
+            name
+            for name, sql in statements().items()
+            if "jobs." not in sql
+            and not re.search(r"merchant_id\s*=\s*(?:\$|'')|\(\s*merchant_id|, merchant_id", sql)
+        }
+        assert own - set(open_to_all) == set()
+        assert set(open_to_all) <= set(statements()), "one of these is no more"
+
+
+class TestTables:
+    async def test_the_migrated_tables_are_those_of_the_page(self, engine: AsyncEngine) -> None:
+        def compare(connection: Connection) -> list[Any]:
+            options = {"compare_type": True, "compare_server_default": True}
+            return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+
+        async with engine.connect() as connection:
+            assert await connection.run_sync(compare) == []
+
+    async def test_so_are_their_constraints_and_indexes_to_the_letter(self, engine: AsyncEngine) -> None:
+        """Alembic compares no checks and no conditions of indexes: PostgreSQL is asked to write both down."""
+        constraints = """
+            SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+            FROM pg_constraint WHERE connamespace = CAST(:schema AS regnamespace)"""
+        indexes = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = :schema"
+
+        async def described(connection: Any, schema: str) -> set[tuple[str, ...]]:
+            found: set[tuple[str, ...]] = set()
+            for query in (constraints, indexes):
+                rows = await connection.execute(text(query), {"schema": schema})
+                found |= {tuple(str(part).replace(f"{schema}.", "") for part in row) for row in rows}
+            return {row for row in found if row[0] != "alembic_version"}
+
+        async with engine.connect() as connection:
+            await connection.execute(text("CREATE SCHEMA page"))
+            await connection.execute(text("SET LOCAL search_path TO page"))
+            await connection.run_sync(metadata.create_all)
+            page, migrated = await described(connection, "page"), await described(connection, "public")
+            await connection.rollback()
+        assert len(page) > 60
+        assert page == migrated
+
+    async def test_migrating_again_changes_nothing(self, url: str, connection: Any) -> None:
+        before = await connection.fetch("SELECT version_num FROM alembic_version")
+        await migrate(url)
+        assert await connection.fetch("SELECT version_num FROM alembic_version") == before
+
+    def test_every_table_names_the_merchant(self) -> None:
+        assert [table.name for table in metadata.sorted_tables if "merchant_id" not in table.c] == []
+
+    def test_no_amount_is_a_float(self) -> None:
+        types = {
+            str(column.type)
+            for table in metadata.sorted_tables
+            for column in table.c
+            if "minor" in column.name
+        }
+        assert types == {"BIGINT"}
+
+
+class TestWhatMustNeverBe:
+    """The last wall: what the code forbids, PostgreSQL refuses too."""
+
+    NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+    async def insert(self, connection: Any, table: str, **values: Any) -> None:
+        columns = ", ".join(values)
+        places = ", ".join(f"${number}" for number in range(1, len(values) + 1))
+        await connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({places})", *values.values())  # noqa: S608
+
+    async def transaction(self, connection: Any, **changes: Any) -> str:
+        transaction_id = f"txn_{uuid.uuid4().hex}"
+        values = {
+            "merchant_id": "mer_1", "id": transaction_id, "mode": "test", "status": "processing", "amount_minor": 5000,
+            "currency": "XOF", "country": "SN", "reference": uuid.uuid4().hex, "customer": "{}", "payer_chooses": False,
+            "language": "fr", "metadata": "{}", "idempotency_key": uuid.uuid4().hex, "token": uuid.uuid4().hex,
+            "expires_at": self.NOW,
+        }  # fmt: skip
+        await self.insert(connection, "transactions", **{**values, **changes})
+        return transaction_id
+
+    async def attempt(self, connection: Any, transaction_id: str, number: int, **changes: Any) -> None:
+        values = {
+            "merchant_id": "mer_1", "id": uuid.uuid4().hex, "mode": "test", "transaction_id": transaction_id,
+            "number": number, "provider": "p", "account_id": "p_1", "reference": uuid.uuid4().hex, "status": "unknown",
+            "amount_minor": 5000, "currency": "XOF", "payment_method_id": "pm_1", "body_hash": b"",
+        }  # fmt: skip
+        await self.insert(connection, "attempts", **{**values, **changes})
+
+    @pytest.mark.parametrize("first", ["planned", "unknown", "pending", "succeeded"])
+    @pytest.mark.parametrize("second", ["planned", "unknown", "pending", "succeeded"])
+    async def test_two_live_attempts_of_one_payment(self, connection: Any, first: str, second: str) -> None:
+        transaction_id = await self.transaction(connection)
+        await self.attempt(connection, transaction_id, 1, status=first)
+        with pytest.raises(asyncpg.UniqueViolationError, match="uq_attempts_one_live"):
+            await self.attempt(connection, transaction_id, 2, status=second)
+
+    @pytest.mark.parametrize("ended", ["failed", "not_sent", "never_received"])
+    async def test_an_ended_attempt_makes_room(self, connection: Any, ended: str) -> None:
+        transaction_id = await self.transaction(connection)
+        await self.attempt(connection, transaction_id, 1, status=ended)
+        await self.attempt(connection, transaction_id, 2)
+        await self.attempt(connection, await self.transaction(connection), 1)
+
+    async def test_an_ended_attempt_that_comes_back_beside_a_live_one(self, connection: Any) -> None:
+        transaction_id = await self.transaction(connection)
+        await self.attempt(connection, transaction_id, 1, id="att_1", status="failed")
+        await self.attempt(connection, transaction_id, 2)
+        with pytest.raises(asyncpg.UniqueViolationError, match="uq_attempts_one_live"):
+            await connection.execute("UPDATE attempts SET status = 'succeeded' WHERE id = 'att_1'")
+
+    @pytest.mark.parametrize("amount", [0, -1, AMOUNT_MINOR_MAX + 1])
+    async def test_an_amount_that_is_none(self, connection: Any, amount: int) -> None:
+        with pytest.raises(asyncpg.CheckViolationError, match="ck_transactions_amount"):
+            await self.transaction(connection, amount_minor=amount)
+
+    @pytest.mark.parametrize("amount", [0, -1, AMOUNT_MINOR_MAX + 1])
+    async def test_an_attempt_at_such_an_amount(self, connection: Any, amount: int) -> None:
+        transaction_id = await self.transaction(connection)
+        with pytest.raises(asyncpg.CheckViolationError, match="ck_attempts_amount"):
+            await self.attempt(connection, transaction_id, 1, amount_minor=amount)
+
+    async def test_the_same_reference_twice_in_one_mode(self, connection: Any) -> None:
+        await self.transaction(connection, reference="order-1")
+        await self.transaction(connection, reference="order-1", mode="live")
+        await self.transaction(connection, reference="order-1", merchant_id="mer_2")
+        with pytest.raises(asyncpg.UniqueViolationError, match="reference"):
+            await self.transaction(connection, reference="order-1")
+
+    async def test_the_same_key_twice_in_one_mode(self, connection: Any) -> None:
+        key = {"key": "k", "fingerprint": b"", "object_id": "txn_1"}
+        await self.insert(connection, "idempotency_keys", merchant_id="mer_1", mode="test", **key)
+        await self.insert(connection, "idempotency_keys", merchant_id="mer_1", mode="live", **key)
+        await self.insert(connection, "idempotency_keys", merchant_id="mer_2", mode="test", **key)
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await self.insert(connection, "idempotency_keys", merchant_id="mer_1", mode="test", **key)
+
+    async def test_one_provider_reference_of_two_payments(self, connection: Any) -> None:
+        first = await self.transaction(connection)
+        await self.attempt(connection, first, 1, reference="ours")
+        with pytest.raises(asyncpg.UniqueViolationError, match="reference"):
+            await self.attempt(connection, await self.transaction(connection), 1, reference="ours")
+
+    @pytest.mark.parametrize("status", ["paid", "", "SUCCEEDED", "refunded"])
+    async def test_a_status_that_is_none(self, connection: Any, status: str) -> None:
+        with pytest.raises(asyncpg.CheckViolationError, match="ck_transactions_status"):
+            await self.transaction(connection, status=status)
+
+    @pytest.mark.parametrize("mode", ["prod", "", "TEST"])
+    async def test_a_mode_that_is_none(self, connection: Any, mode: str) -> None:
+        with pytest.raises(asyncpg.CheckViolationError, match="ck_transactions_mode"):
+            await self.transaction(connection, mode=mode)
+
+    @pytest.mark.parametrize(("refunded", "reserved"), [(-1, 0), (1, 0), (0, 5001), (5001, 5001)])
+    async def test_more_given_back_than_was_set_aside_or_came(
+        self, connection: Any, refunded: int, reserved: int
+    ) -> None:
+        amounts = {"refunded_minor": refunded, "refund_reserved_minor": reserved}
+        with pytest.raises(asyncpg.CheckViolationError, match="ck_transactions_refunded"):
+            await self.transaction(connection, status="succeeded", **amounts)
+
+    async def test_something_given_back_that_never_came(self, connection: Any) -> None:
+        with pytest.raises(asyncpg.CheckViolationError, match="ck_transactions_refunded_only_when_paid"):
+            await self.transaction(connection, status="failed", refunded_minor=1, refund_reserved_minor=1)
+
+    async def test_one_account_of_two_merchants(self, connection: Any) -> None:
+        account = {
+            "id": "pawapay_1", "mode": "test", "provider": "pawapay", "base_url": "", "config": "{}", "sealed": b"",
+            "priority": 1,
+        }  # fmt: skip
+        await self.insert(connection, "provider_accounts", merchant_id="mer_1", **account)
+        with pytest.raises(asyncpg.UniqueViolationError, match="uq_provider_accounts_id"):
+            await self.insert(connection, "provider_accounts", merchant_id="mer_2", **account)
+
+
+async def test_the_database_answers_only_what_is_on_disk(url: str) -> None:
+    """S10: whatever the server's default says, our own connections wait for the disk."""
+
+    database = await Database.connect(url, connections_max=1, statement_timeout_seconds=5)
+    try:
+        async with database.connection() as connection:
+            assert await connection.fetchval("SHOW synchronous_commit") == "on"
+            assert await connection.fetchval("SHOW timezone") == "UTC"
+            assert await connection.fetchval("SHOW fsync") == "on"
+    finally:
+        await database.close()

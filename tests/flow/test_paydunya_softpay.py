@@ -1,0 +1,260 @@
+"""Every SoftPay operator against the simulator: who approves how, what the payer is told, and what is never sent."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from flow.test_paydunya_provider import PAID, REFERENCE, House, link_of, open_house, order
+
+from afriflow.core.evidence import Failed, NotSent, Pending, Refused, Succeeded, Unclear
+from afriflow.core.method import ActionType, FailureCode, MethodType, NextAction, PaymentMethod
+from afriflow.core.money import Money
+from afriflow.core.msisdn import Msisdn
+from afriflow.port.provider import Account, Answer, Order, Secret
+from afriflow.providers.paydunya import SPEC
+from afriflow.simulator.handset import Action
+
+APPROVE = NextAction(ActionType.APPROVE_ON_PHONE)
+PUSHED = {
+    "free_sn": ("761234567", NextAction(ActionType.DIAL_USSD, code="#150#")),
+    "expresso_sn": ("701234567", APPROVE),
+    "mtn_ci": ("0501234567", APPROVE),
+    "moov_bf": ("51234567", NextAction(ActionType.DIAL_USSD, code="*555*6#")),
+    "moov_bj": ("0145234567", APPROVE),
+    "mtn_bj": ("0142234567", APPROVE),
+    "celtiis_bj": ("0128234567", APPROVE),
+    "yas_tg": ("90234567", APPROVE),
+    "moov_tg": ("96234567", APPROVE),
+    "orange_ml": ("72345678", APPROVE),
+    "moov_ml": ("62345678", APPROVE),
+}
+OPENED = {
+    "orange_sn": "771234567",
+    "wave_sn": "771234567",
+    "wave_ci": "0701234567",
+    "djamo_sn": "771234567",
+    "djamo_ci": "0701234567",
+}
+
+
+@pytest_asyncio.fixture
+async def house() -> AsyncIterator[House]:
+    async with open_house() as opened:
+        yield opened
+
+
+def in_cameroon(**facts: Any) -> Order:
+    """An order of MTN Cameroon, in its own currency."""
+    phone = Msisdn("+237670000000", "CM", "237")
+    method = PaymentMethod(MethodType.MOBILE_MONEY, "CM", "mtn_cm", phone)
+    plain = order("wave_sn", method=method, money=Money(5000, "XAF"))
+    return replace(plain, created_at=datetime.now(UTC), **facts)
+
+
+def test_all_operators_of_softpay_have_a_story_here() -> None:
+    told = {*PUSHED, *OPENED, "moov_ci", "orange_ci", "orange_bf", "wizall_sn"}
+    assert told == {route.operator for route in SPEC.routes if route.operator}
+
+
+@pytest.mark.parametrize("operator", PUSHED)
+async def test_a_pushed_payment_is_approved_on_the_phone_and_nowhere_else(
+    house: House, operator: str
+) -> None:
+    national, action = PUSHED[operator]
+    asked = order(operator, national)
+    answer = await house.initiate(asked)
+    assert answer == Answer(Pending(action), house.kept[0])
+    assert await house.verify(asked) == Pending()
+    (prompt,) = house.handset.prompts()
+    assert prompt.phone.endswith(national)
+    await house.handset.decide(prompt.id, Action.APPROVE)
+    assert await house.verify(asked) == PAID
+    assert [invoice["status"] for invoice in house.invoices()] == ["completed"]
+
+
+@pytest.mark.parametrize("operator", OPENED)
+async def test_a_redirected_payment_opens_the_wallet_and_the_qr_code_leads_there_too(
+    house: House, operator: str
+) -> None:
+    asked = order(operator, OPENED[operator])
+    answer = await house.initiate(asked)
+    url = link_of(answer)
+    assert isinstance(answer.word, Pending)
+    assert answer.word.next_action is not None
+    scanned = answer.word.next_action.payload
+    assert scanned == (f"{url}?app=maxit" if operator == "orange_sn" else url)
+    await house.press(url, "pay")
+    assert await house.verify(asked) == PAID
+
+
+@pytest.mark.parametrize("operator", ["djamo_sn", "celtiis_bj"])
+async def test_without_a_channel_to_limit_it_to_nobody_is_sent_to_the_hosted_page(
+    house: House, operator: str
+) -> None:
+    asked = order(operator, "0128234567" if operator == "celtiis_bj" else "771234567")
+    unknown = replace(asked, method=replace(asked.method, msisdn=None))
+    answer = await house.initiate(unknown)
+    assert isinstance(answer.word, NotSent)
+    assert answer.word.failure.provider_code == "no_channel"
+    assert house.invoices() == []
+
+
+# Moov of Côte d'Ivoire holds the call open
+
+
+class Told:
+    """Keeps what `keep` was told, and does something at that moment."""
+
+    def __init__(self, house: House, then: Any = None) -> None:
+        self.house = house
+        self.then = then
+        self.actions: list[object] = []
+
+    async def __call__(self, token: str, action: object = None) -> None:
+        self.actions.append(action)
+        await self.house.keep(token)
+        if self.then is not None:
+            await self.then()
+
+
+async def test_moov_ci_says_approve_before_the_call_that_waits_for_the_payer(house: House) -> None:
+    asked = order("moov_ci", "0101234567")
+    told = Told(house)
+    charging = asyncio.create_task(house.open().initiate(asked, told))
+    while not house.handset.prompts():  # noqa: ASYNC110 - the phone has no bell
+        await asyncio.sleep(0.01)
+    assert told.actions == [APPROVE]
+    assert not charging.done()
+    await house.handset.decide(house.handset.prompts()[0].id, Action.APPROVE)
+    assert await charging == Answer(Pending(), house.kept[0])
+    assert await house.verify(asked) == PAID
+
+
+async def test_moov_ci_that_nobody_answers_is_not_called_failed_while_it_can_still_be_paid(
+    house: House,
+) -> None:
+    await house.switches(held_seconds=0.2)
+    asked = order("moov_ci", "0101234567")
+    answer = await house.initiate(asked)
+    assert isinstance(answer.word, Unclear)
+    assert "Vous avez dépassé le délai" in answer.word.reason
+    assert await house.verify(asked) == Pending()
+    assert [prompt.state.value for prompt in house.handset.prompts()] == ["expired"]
+
+
+async def test_moov_ci_that_is_declined_is_settled_by_asking(house: House) -> None:
+    asked = order("moov_ci", "0101234001")
+    assert isinstance((await house.initiate(asked)).word, Unclear)
+    word = await house.verify(asked)
+    assert isinstance(word, Failed)
+    assert word.failure.code is FailureCode.PAYER_DECLINED
+
+
+async def test_a_waiting_payer_of_a_charge_that_never_left_hears_no_and_another_provider_may_try(
+    house: House,
+) -> None:
+    """The attempt is pending since the phone was announced: "not sent" could not end it any more."""
+    config = replace(house.account.config, softpay_base_url="http://127.0.0.1:9/api/v1")
+    answer = await house.initiate(order("moov_ci", "0101234567"), config=config)
+    assert isinstance(answer.word, Refused)
+    assert (answer.word.failure.code, answer.word.elsewhere) == (FailureCode.PROVIDER_UNAVAILABLE, True)
+
+
+# MTN Cameroon: a switch
+
+
+async def test_cameroon_is_off_until_the_account_says_otherwise(house: House) -> None:
+    answer = await house.initiate(in_cameroon())
+    assert isinstance(answer.word, NotSent)
+    assert answer.word.failure.provider_code == "switched_off"
+    assert house.invoices() == []
+
+
+async def test_cameroon_switched_on_is_paid_in_its_own_currency(house: House) -> None:
+    config = replace(house.account.config, mtn_cm=True)
+    asked = in_cameroon()
+    assert (await house.initiate(asked, config=config)).word == Pending(APPROVE)
+    (prompt,) = house.handset.prompts("+237670000000")
+    assert prompt.currency == "XAF"
+    await house.handset.decide(prompt.id, Action.APPROVE)
+    assert await house.verify(asked) == Succeeded(Money(5000, "XAF"), REFERENCE)
+
+
+async def test_a_wallet_is_never_asked_for_another_currency_than_its_own(house: House) -> None:
+    config = replace(house.account.config, mtn_cm=True)
+    for asked in (in_cameroon(money=Money(5000, "XOF")), order("wave_sn", money=Money(5000, "XAF"))):
+        answer = await house.initiate(asked, config=config)
+        assert isinstance(answer.word, NotSent)
+        assert answer.word.failure.provider_code == "currency"
+
+
+# Wizall: a code that comes after our call
+
+
+async def started(house: House, asked: Order) -> tuple[Order, str, str]:
+    """Have the code sent; gives the order as it is kept, the code on the phone, and the number of the transaction."""
+    answer = await house.open().request_otp(asked, house.keep)
+    assert isinstance(answer.word, Pending)
+    action = answer.word.next_action
+    assert action is not None
+    assert action.type is ActionType.ENTER_OTP
+    (prompt,) = house.handset.prompts()
+    assert prompt.code is not None
+    assert action.payload is not None
+    return replace(asked, provider_reference=house.kept[0]), prompt.code, action.payload
+
+
+async def test_the_code_that_wizall_sends_is_given_in_a_second_step_and_only_confirm_says_paid(
+    house: House,
+) -> None:
+    asked, code, transaction_id = await started(house, order("wizall_sn"))
+    assert await house.verify(asked) == Pending()
+    answer = await house.open().confirm_otp(asked, Secret(code), transaction_id)
+    assert answer == Answer(Pending(), house.kept[0])
+    assert await house.verify(asked) == PAID
+    assert [prompt.state.value for prompt in house.handset.prompts()] == ["used"]
+    again = await house.open().confirm_otp(asked, Secret(code), transaction_id)
+    assert isinstance(again.word, Unclear)
+    assert [invoice["status"] for invoice in house.invoices()] == ["completed"]
+
+
+async def test_a_wrong_code_of_wizall_is_refused(house: House) -> None:
+    asked, _, transaction_id = await started(house, order("wizall_sn"))
+    answer = await house.open().confirm_otp(asked, Secret("0000"), transaction_id)
+    assert isinstance(answer.word, Refused)
+    assert answer.word.failure.code is FailureCode.INVALID_OTP
+
+
+async def test_a_lost_answer_to_the_second_step_is_settled_by_asking(house: House) -> None:
+    asked, code, transaction_id = await started(house, order("wizall_sn"))
+    await house.faults(lose_answer=1)
+    answer = await house.open().confirm_otp(asked, Secret(code), transaction_id)
+    assert isinstance(answer.word, Unclear)
+    await house.faults()
+    assert await house.verify(asked) == PAID
+
+
+async def test_the_second_step_never_stands_in_the_log_with_its_code_or_number(house: House) -> None:
+    asked, code, transaction_id = await started(house, order("wizall_sn"))
+    opened = house.factory.open(house.account)
+    adapter: Any = opened.adapter
+    await adapter.confirm_otp(asked, Secret(code), transaction_id)
+    written = repr(opened.http.exchanges)
+    assert code not in written
+    assert "771234567" not in written
+
+
+async def test_two_steps_are_for_wizall_alone_and_only_after_the_first(house: House) -> None:
+    answer = await house.open().request_otp(order("wave_sn"), house.keep)
+    assert isinstance(answer.word, NotSent)
+    answer = await house.open().confirm_otp(order("wizall_sn"), Secret("461050"), "286513913")
+    assert isinstance(answer.word, Unclear)
+    at_home: Account = replace(house.account, base_url=SPEC.base_urls[house.account.mode])
+    adapter: Any = house.factory.open(at_home).adapter
+    answer = await adapter.request_otp(order("wizall_sn"), house.keep)
+    assert isinstance(answer.word, NotSent)
+    assert house.invoices() == []
