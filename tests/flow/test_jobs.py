@@ -36,7 +36,6 @@ async def test_a_job_exists_only_if_its_transaction_commits(fleet: Any) -> None:
         ran.append(payload["number"])
         done.set()
 
-
     async def enqueue_and_fail() -> None:
         async with fleet.house.database.transaction() as connection:
             await enqueue(connection, "note", {"number": 1}, key="one")

@@ -100,7 +100,7 @@ class World:
 
     async def next_notification(self) -> Notification:
         async with asyncio.timeout(5):
-            while not self.inbox.notifications:  # noqa: ASYNC110 - filled by a server
+            while not self.inbox.notifications:
                 await asyncio.sleep(0.01)
         return self.inbox.notifications.pop(0)
 

@@ -144,7 +144,7 @@ async def test_the_money_may_come_before_the_answer(world: World) -> None:
     wanted = wave()
     await world.initiate(wanted)
     async with asyncio.timeout(5):
-        while not isinstance(await world.verify(wanted), Succeeded):  # noqa: ASYNC110 - a server makes it so
+        while not isinstance(await world.verify(wanted), Succeeded):
             await asyncio.sleep(0.02)
     assert [json.loads(one.body)["status"] for one in world.inbox.notifications] == [
         "PROCESSING",

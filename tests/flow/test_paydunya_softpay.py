@@ -125,7 +125,7 @@ async def test_moov_ci_says_approve_before_the_call_that_waits_for_the_payer(hou
     asked = order("moov_ci", "0101234567")
     told = Told(house)
     charging = asyncio.create_task(house.open().initiate(asked, told))
-    while not house.handset.prompts():  # noqa: ASYNC110 - the phone has no bell
+    while not house.handset.prompts():
         await asyncio.sleep(0.01)
     assert told.actions == [APPROVE]
     assert not charging.done()

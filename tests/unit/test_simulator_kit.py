@@ -139,7 +139,7 @@ async def stage() -> AsyncIterator[Stage]:
 
 async def eventually(condition: Any) -> None:
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what is awaited is in another server
+        while not condition():
             await asyncio.sleep(0.01)
 
 
