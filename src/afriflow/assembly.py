@@ -35,6 +35,7 @@ from afriflow.port.factory import PaymentFactory
 from afriflow.port.http import open_session
 from afriflow.reconcile.sweep import Sweeper
 from afriflow.routing.health import BreakerLimits, Health
+from afriflow.routing.refresh import Refresher
 from afriflow.routing.route import Router
 from afriflow.settings import Settings
 
@@ -78,6 +79,7 @@ class Assembly(Ground):
     processor: Processor
     deliverer: Deliverer
     sweeper: Sweeper
+    refresher: Refresher
     checkout_limits: Limits
 
 
@@ -128,6 +130,7 @@ async def assemble(settings: Settings, *, clock: Clock | None = None) -> Assembl
         deliverer=Deliverer(database, *delivery),
         # Twice the ladder: what is older has long been marked unresolved and is asked for by hand.
         sweeper=Sweeper(database, 2 * settings.follow_ladder_seconds[-1]),
+        refresher=Refresher(database, accounts, factory),
         checkout_limits=Limits(
             settings.session_seconds, settings.session_seconds_min, settings.session_seconds_max
         ),

@@ -6,6 +6,7 @@ import pkgutil
 import re
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +23,7 @@ from afriflow.core.money import AMOUNT_MINOR_MAX
 from afriflow.db.engine import Database
 from afriflow.db.migrate import migrate
 from afriflow.db.tables import metadata
+from afriflow.ledger.store import Sending
 from afriflow.local.servers import LocalServers
 
 _SQL = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH)\b")
@@ -70,6 +72,10 @@ def statements() -> dict[str, str]:
         for constant, value in vars(module).items():
             if constant.isupper() and isinstance(value, str) and _SQL.match(value):
                 found[f"{name}.{constant}"] = value
+            if isinstance(value, Sending):
+                found |= {
+                    f"{name}.{constant}.{item.name}": getattr(value, item.name) for item in fields(value)
+                }
     return found
 
 
@@ -97,6 +103,7 @@ class TestStatements:
             "afriflow.merchants.store.KEY_OWNER": "whose key is it",
             "afriflow.merchants.store.PERSON": "whose address is it",
             "afriflow.merchants.store.ACCOUNT_OWNER": "whose notification is it",
+            "afriflow.merchants.store.ACCOUNTS_OF_ALL": "what runs by the clock runs for all",
             "afriflow.merchants.store.SESSION": "whose session is it",
             "afriflow.merchants.store.SESSION_DELETE": "known by its token",
             "afriflow.merchants.store.SESSIONS_PRUNE": "housekeeping",

@@ -13,6 +13,7 @@ from afriflow.core.method import MethodType, PaymentMethod
 from afriflow.core.money import Money
 from afriflow.core.transaction import Mode
 from afriflow.merchants.accounts import Contract
+from afriflow.port.bounds import Bound
 from afriflow.port.provider import Account, Authorization, Resend, Route, Spec
 from afriflow.routing.choose import Wish, choose
 from afriflow.routing.rules import Rule, Rules, When
@@ -208,3 +209,33 @@ def test_every_reason_has_its_sentence_in_both_languages() -> None:
     for item in decision.considered:
         for language in ("fr", "en"):
             assert "{" not in say(f"why.{item.code}", language, **item.facts)
+
+
+def a_bound(**fields: Any) -> Bound:
+    told: dict[str, Any] = {"outgoing": False, "operator": "orange_sn", "currency": "XOF", "is_open": True}
+    limits = {"minimum_minor": None, "maximum_minor": None, "decimals": None}
+    return Bound(**{**told, **limits, **fields})
+
+
+@pytest.mark.parametrize(
+    ("bound", "code"),
+    [
+        (a_bound(minimum_minor=5001), "below_minimum"),
+        (a_bound(maximum_minor=4999), "above_maximum"),
+        (a_bound(is_open=False), "closed"),
+        (a_bound(operator="wave_sn"), "not_enabled"),
+    ],
+)
+def test_what_the_provider_tells_of_the_account_goes_before_its_general_limits(
+    bound: Bound, code: str
+) -> None:
+    assert left_out(WISH, a_contract("a", bounds=(bound,)))["a"][0] == code
+
+
+def test_a_wider_limit_of_the_account_lets_more_through() -> None:
+    narrow = replace(ORANGE, maximum_minor=1000)
+    assert asked(WISH, a_contract("a", narrow, bounds=(a_bound(maximum_minor=10_000),))) == ["a"]
+
+
+def test_what_is_told_of_payouts_says_nothing_of_payments() -> None:
+    assert asked(WISH, a_contract("a", bounds=(a_bound(outgoing=True, is_open=False),))) == ["a"]

@@ -110,6 +110,7 @@ provider_accounts = Table(
     _json("config", nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("priority", Integer, nullable=False),
+    _json("bounds"),  # what the provider told of the account when it was last asked
     _time("paused_at", nullable=True),
     Column("paused_by", Text),
     Column("paused_why", Text),

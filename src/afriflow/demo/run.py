@@ -87,6 +87,7 @@ async def running(settings: Settings) -> AsyncGenerator[dict[str, Any]]:
                 await serving
                 raise RuntimeError("the HTTP server ended before it began")
             await asyncio.sleep(0.02)
+        await house.refresher.refresh()  # a first look; the schedule goes on from here
         facts = _facts(house, ready, providers)
         facts["first_payment"] = await _first_payment(house, ready)
         path = home / "ready.json"

@@ -50,7 +50,8 @@ class OutRecorder:
         if row is None:
             raise NotFound(id=disbursement_id)
         with bound(disbursement_id=disbursement_id):
-            step = apply_evidence(_outward_state(row), _state(row), evidence)
+            overtaken = await _is_overtaken(connection, row)
+            step = apply_evidence(_outward_state(row), _state(row), evidence, other_attempt_live=overtaken)
             brings_reference = bool(evidence.provider_reference) and row["provider_reference"] is None
             if step.changed or step.alert or brings_reference:
                 entry = (type(evidence.word).__name__, evidence.source.value, story_facts(evidence, step))
@@ -118,6 +119,14 @@ class OutRecorder:
             _log.info("disbursement_changed", kind=row["kind"], told=list(told))
 
 
+async def _is_overtaken(connection: Connection, row: Record) -> bool:
+    """Whether a refund held for failed can succeed no more without giving back more than came: others took its room."""
+    if row["kind"] != "refund" or row["status"] in OPEN or row["status"] == AttemptStatus.SUCCEEDED:
+        return False
+    left: int = await connection.fetchval(store.REFUND_LEFT, row["merchant_id"], row["transaction_id"])
+    return left < row["amount_minor"]
+
+
 async def _move_reserve(connection: Connection, row: Record, step: Step) -> None:
     """Turn a refund's reservation into money given back, or give it free; once, with the change itself."""
     before, after = AttemptStatus(row["status"]), step.attempt.status
@@ -125,9 +134,7 @@ async def _move_reserve(connection: Connection, row: Record, step: Step) -> None
         return
     arguments = (row["merchant_id"], row["transaction_id"], row["amount_minor"])
     if after is AttemptStatus.SUCCEEDED:
-        if (
-            before not in OPEN
-        ):  # it had been given free: the payment may have been refunded otherwise meanwhile
+        if before not in OPEN:  # it had been given free: `_is_overtaken` has seen that there is room
             await connection.execute(store.REFUND_RELEASE, arguments[0], arguments[1], -arguments[2])
         await connection.execute(store.REFUND_DONE, *arguments)
     elif before in OPEN:

@@ -191,6 +191,9 @@ UPDATE transactions SET refund_reserved_minor = refund_reserved_minor + $4, upda
 WHERE merchant_id = $1 AND mode = $2 AND id = $3 AND status = 'succeeded'
   AND refund_reserved_minor + $4 <= amount_minor
 """
+REFUND_LEFT = """
+SELECT amount_minor - refund_reserved_minor FROM transactions WHERE merchant_id = $1 AND id = $2 FOR UPDATE
+"""
 REFUND_RELEASE = """
 UPDATE transactions SET refund_reserved_minor = refund_reserved_minor - $3, updated_at = now()
 WHERE merchant_id = $1 AND id = $2

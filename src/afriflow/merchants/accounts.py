@@ -1,10 +1,12 @@
 """Which contracts with providers a merchant has, and whether people have paused them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 from urllib.parse import urlsplit
+
+import msgspec
 
 from afriflow.core.errors import BadAccount, NotFound
 from afriflow.core.ids import Ids
@@ -12,13 +14,17 @@ from afriflow.core.transaction import Mode
 from afriflow.db.engine import Connection, Record
 from afriflow.merchants import store
 from afriflow.merchants.vault import Vault
+from afriflow.port.bounds import Bound
 from afriflow.port.factory import fill_config, secret_fields, specs
 from afriflow.port.provider import Account, Spec
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A provider account as routing sees it. priority: smaller is asked first."""
+    """A provider account as routing sees it.
+
+    priority: smaller is asked first. bounds: what the provider last told of the account, empty where it does not.
+    """
 
     account: Account
     spec: Spec
@@ -26,6 +32,7 @@ class Contract:
     paused_at: datetime | None
     paused_by: str | None
     paused_why: str | None
+    bounds: tuple[Bound, ...] = ()
 
 
 class Accounts:
@@ -76,6 +83,16 @@ class Accounts:
         rows = await connection.fetch(store.ACCOUNTS, merchant_id, mode)
         return [self._contract(row) for row in rows if row["provider"] in specs()]
 
+    async def all_contracts(self, connection: Connection) -> list[Contract]:
+        """List every account of every merchant: for what runs by the clock."""
+        rows = await connection.fetch(store.ACCOUNTS_OF_ALL)
+        return [self._contract(row) for row in rows if row["provider"] in specs()]
+
+    async def keep_bounds(self, connection: Connection, account: Account, bounds: Sequence[Bound]) -> None:
+        """Remember what the provider told of an account."""
+        stored = msgspec.to_builtins(list(bounds))
+        await connection.execute(store.ACCOUNT_BOUNDS, account.merchant_id, account.id, stored)
+
     async def account(self, connection: Connection, merchant_id: str, account_id: str) -> Account:
         """Give one account. Raises NotFound."""
         row = await connection.fetchrow(store.ACCOUNT, merchant_id, account_id)
@@ -117,7 +134,9 @@ class Accounts:
             callback_url=f"{self._base_url}/api/webhooks/{row['provider']}/{row['id']}",
             config=fill_config(spec, row["id"], {**row["config"], **secret_part}),
         )
-        return Contract(account, spec, row["priority"], row["paused_at"], row["paused_by"], row["paused_why"])
+        bounds = msgspec.convert(row["bounds"] or [], tuple[Bound, ...])
+        paused = (row["paused_at"], row["paused_by"], row["paused_why"])
+        return Contract(account, spec, row["priority"], *paused, bounds)
 
 
 async def make_merchant(

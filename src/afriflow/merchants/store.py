@@ -32,7 +32,7 @@ SESSION_DELETE = "DELETE FROM dashboard_sessions WHERE token_hash = $1"
 SESSIONS_PRUNE = "DELETE FROM dashboard_sessions WHERE expires_at < now()"
 
 ACCOUNT_COLUMNS = """
-merchant_id, id, mode, provider, base_url, config, sealed, priority, paused_at, paused_by, paused_why, created_at
+merchant_id, id, mode, provider, base_url, config, sealed, priority, bounds, paused_at, paused_by, paused_why, created_at
 """
 ACCOUNT_UPSERT = """
 INSERT INTO provider_accounts (merchant_id, id, mode, provider, base_url, config, sealed, priority)
@@ -45,6 +45,8 @@ SELECT {ACCOUNT_COLUMNS} FROM provider_accounts WHERE merchant_id = $1 AND mode 
 """
 ACCOUNT = f"SELECT {ACCOUNT_COLUMNS} FROM provider_accounts WHERE merchant_id = $1 AND id = $2"
 ACCOUNT_OWNER = "SELECT merchant_id FROM provider_accounts WHERE id = $1 AND provider = $2"
+ACCOUNTS_OF_ALL = f"SELECT {ACCOUNT_COLUMNS} FROM provider_accounts ORDER BY merchant_id, id"
+ACCOUNT_BOUNDS = "UPDATE provider_accounts SET bounds = $3 WHERE merchant_id = $1 AND id = $2"
 ACCOUNT_PAUSE = """
 UPDATE provider_accounts SET paused_at = now(), paused_by = $4, paused_why = $5
 WHERE merchant_id = $1 AND mode = $2 AND id = $3

@@ -1,7 +1,7 @@
 """The decision itself, pure: candidates in the order they are asked, and why each other account was left out."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -138,7 +138,9 @@ def _route(wish: Wish, contract: Contract) -> tuple[Route | None, str, dict[str,
     routes = [route for route in routes if route.currency == money.currency]
     if not routes:
         return None, "currency", {"currency": money.currency}
-    route = routes[0]
+    route, code, facts = _bounded(routes[0], wish, contract)
+    if route is None:
+        return None, code, facts
     if not wish.amount_known:
         return route, "", {}
     if route.minimum_minor is not None and money.amount_minor < route.minimum_minor:
@@ -148,6 +150,26 @@ def _route(wish: Wish, contract: Contract) -> tuple[Route | None, str, dict[str,
     if not money.fits(route.decimals):
         return None, "decimals", {}
     return route, "", {}
+
+
+def _bounded(route: Route, wish: Wish, contract: Contract) -> tuple[Route | None, str, dict[str, Any]]:
+    """Narrow or widen a route to what the provider told of this very account, None where it told no."""
+    told = [bound for bound in contract.bounds if bound.outgoing == wish.is_payout]
+    if not told or route.operator is None:
+        return route, "", {}
+    for bound in told:
+        if (bound.operator, bound.currency) != (route.operator, route.currency):
+            continue
+        if not bound.is_open:
+            return None, "closed", {"operator": route.operator}
+        narrowed = replace(
+            route,
+            minimum_minor=route.minimum_minor if bound.minimum_minor is None else bound.minimum_minor,
+            maximum_minor=route.maximum_minor if bound.maximum_minor is None else bound.maximum_minor,
+            decimals=route.decimals if bound.decimals is None else bound.decimals,
+        )
+        return narrowed, "", {}
+    return None, "not_enabled", {"operator": route.operator}
 
 
 def _barrier(

@@ -284,6 +284,7 @@ def upgrade() -> None:
         sa.Column("config", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("bounds", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("paused_by", sa.Text(), nullable=True),
         sa.Column("paused_why", sa.Text(), nullable=True),
