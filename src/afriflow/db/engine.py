@@ -30,6 +30,7 @@ _AWAY = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what the driver says when a connection broke between two of its steps
     ConnectionError,
     TimeoutError,
     FileNotFoundError,  # the Unix socket of a server that is restarting
