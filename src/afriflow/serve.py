@@ -7,6 +7,7 @@ import uvicorn
 
 from afriflow.app import build_app
 from afriflow.assembly import assemble
+from afriflow.core.errors import SettingsMissing
 from afriflow.observe.log import configure
 from afriflow.settings import Settings
 from afriflow.worker import make_worker
@@ -16,7 +17,7 @@ _GRACE_SECONDS = 65
 
 
 async def serve(settings: Settings) -> None:
-    """Answer HTTP until SIGTERM. Raises ValueError when an address that production needs is missing."""
+    """Answer HTTP until SIGTERM. Raises SettingsMissing."""
     _require(settings)
     configure(log_format=settings.log_format, sentry_dsn=settings.sentry_dsn)
     house = await assemble(settings)
@@ -61,4 +62,4 @@ def _require(settings: Settings) -> None:
         if not value
     ]
     if missing:
-        raise ValueError(f"set {', '.join(missing)}")
+        raise SettingsMissing(names=", ".join(missing))

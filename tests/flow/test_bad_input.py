@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from afriflow.assembly import secret_key
-from afriflow.core.ids import system_ids
+from afriflow.core.clock import SystemClock
+from afriflow.core.ids import Ids
 from afriflow.core.language import say
 from afriflow.core.operator import countries, operators
 from afriflow.core.transaction import Mode
@@ -55,9 +56,10 @@ async def rows(demo: dict[str, Any]) -> AsyncIterator[Any]:
 async def stranger(demo: dict[str, Any], rows: Any, people: Any, session: Any) -> Any:
     """Another merchant of the same installation, with a test and a live key."""
     vault = Vault(secret_key(Settings(home=Path(demo["home"]))))
-    merchant_id = await make_merchant(rows, system_ids(), name="Stranger", country="GH", language="en")
+    merchant_id = await make_merchant(rows, Ids(SystemClock()), name="Stranger", country="GH", language="en")
     keys = {
-        mode: await make_key(rows, vault, system_ids(), merchant_id=merchant_id, mode=mode) for mode in Mode
+        mode: await make_key(rows, vault, Ids(SystemClock()), merchant_id=merchant_id, mode=mode)
+        for mode in Mode
     }
     merchant, _ = people(session, demo["url"], keys[Mode.TEST], demo["phone_url"])
     merchant.live_key = keys[Mode.LIVE]

@@ -8,7 +8,8 @@ AfriFlowError
 │   ├── Conflict                409 reference taken, not cancellable, not confirmable, key in flight
 │   ├── KeyReused               422
 │   ├── NoRoute                 422 nobody can carry this payment, with the reason for each candidate
-│   └── TooLarge                413
+│   ├── TooLarge                413
+│   └── PortTaken, SettingsMissing   at the start, told to whoever starts it
 ├── Unavailable                 503 we cannot promise anything now; try again
 └── Fault                       a person must look: an unknown status word, a failed job, a contradiction
 
@@ -170,6 +171,18 @@ class NoRoute(Refusal):
     def __init__(self, considered: Sequence[Mapping[str, object]], **facts: object) -> None:
         super().__init__(**facts)
         self.considered = tuple(considered)
+
+
+class PortTaken(Refusal):
+    """Somebody else listens where we were told to."""
+
+    code = "port_taken"
+
+
+class SettingsMissing(Refusal):
+    """Production does not run on defaults that only a demo may have. `names`: of the settings."""
+
+    code = "settings_missing"
 
 
 class Unavailable(AfriFlowError):

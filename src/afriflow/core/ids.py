@@ -6,7 +6,7 @@ import secrets
 import uuid
 from collections.abc import Callable
 
-from afriflow.core.clock import Clock, SystemClock
+from afriflow.core.clock import Clock
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case: no i, l, o, u to misread
 
@@ -35,10 +35,6 @@ class Ids:
     def token(self) -> str:
         """Give an unguessable token (160 bits) for a link that a payer opens without signing in."""
         return _base32(int.from_bytes(self._random_bytes(20), "big"), 32)
-
-
-def system_ids() -> Ids:
-    return Ids(SystemClock())
 
 
 def attempt_uuid(secret: bytes, merchant_id: str, mode: str, key: str, number: int) -> str:

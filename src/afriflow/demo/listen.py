@@ -2,17 +2,19 @@
 
 import socket
 
+from afriflow.core.errors import PortTaken
+
 
 def listen(host: str, port: int, *, strict: bool) -> socket.socket:
     """Open the listening socket. strict: the port was asked for by name, so another one will not do.
 
-    Raises OSError when the port is taken and no other may be used.
+    Raises PortTaken when no other may be used.
     """
     try:
         return _bound(host, port)
-    except OSError:
+    except OSError as error:
         if strict:
-            raise
+            raise PortTaken(port=port) from error
         return _bound(host, 0)
 
 

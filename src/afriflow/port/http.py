@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
-from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -164,11 +163,6 @@ def open_session(*, connections_max: int) -> aiohttp.ClientSession:
     """
     connector = aiohttp.TCPConnector(limit=connections_max * 4, limit_per_host=connections_max)
     return aiohttp.ClientSession(connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
-
-
-def host_of(url: str) -> str:
-    """Give host and port as they stand in the Host header."""
-    return urlsplit(url).netloc.rpartition("@")[2].lower()
 
 
 def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:

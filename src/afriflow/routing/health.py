@@ -67,7 +67,7 @@ class Health:
         return 0 if allowed else max(1, wait_seconds)
 
     async def ask(self, account_id: str, operation: str) -> Permission:
-        """May this account be asked now? An allowed probe must be followed by `tell` or `release`."""
+        """May this account be asked now? An allowed probe must be followed by `tell`."""
         key, probe = _key(account_id, operation), secrets.token_hex(8)
         answer = await self._run("ask", key, probe)
         if answer is None:
@@ -85,11 +85,6 @@ class Health:
         if answer is not None and verdict == "bad" and not answer[0] and answer[1]:
             self._remember(key, answer[1])
             _log.warning("breaker_opens", account_id=account_id, operation=operation, seconds=answer[1])
-
-    async def release(self, account_id: str, operation: str, permission: Permission) -> None:
-        """Give back a probe that was not used."""
-        if permission.probe:
-            await self._run("release", _key(account_id, operation), permission.probe)
 
     def _remember(self, key: str, wait_seconds: int) -> None:
         if wait_seconds:
