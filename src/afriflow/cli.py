@@ -1,18 +1,23 @@
 """The commands: what a person types, in French and in English."""
 
+import asyncio
 import functools
 import locale
 import os
+import signal
 import sys
 import uuid
 from collections.abc import Callable, Coroutine
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import click
 import msgspec
 
 from afriflow.core.language import LANGUAGES, say
+from afriflow.core.transaction import Mode
+from afriflow.port.factory import specs
 from afriflow.settings import Settings
 
 Command = Callable[..., Coroutine[Any, Any, None]]
@@ -114,6 +119,46 @@ async def doctor() -> None:
             f"{'✓' if finding.good else '✗'} {say(f'doctor.{finding.code}', _language(), **finding.facts)}"
         )
     sys.exit(0 if all(finding.good for finding in findings) else 1)
+
+
+@main.command(help=_t("simulate"))
+@click.argument("provider")
+@click.option("--port", default=0, help=_t("simulate_port"))
+@click.option("--callback-url", default=None, help=_t("simulate_callback_url"))
+@_async
+async def simulate(provider: str, port: int, callback_url: str | None) -> None:
+    from afriflow.simulator.seat import simulated_providers  # noqa: PLC0415
+    from afriflow.simulator.serve import PHONE_PATH, standing_alone  # noqa: PLC0415
+
+    if provider not in simulated_providers():
+        raise click.ClickException(_t("not_simulated", known=", ".join(simulated_providers())))
+    spec = specs()[provider]
+    try:
+        async with standing_alone(provider, spec.demo_config, port=port, callback_url=callback_url) as url:
+            click.echo(
+                _t(
+                    "simulated",
+                    title=spec.title,
+                    url=url,
+                    base_url=url + urlsplit(spec.base_urls[Mode.TEST]).path,
+                    credentials="\n                     ".join(
+                        f"{k} = {v}" for k, v in spec.demo_config.items()
+                    ),
+                    callback_url=callback_url or _t("simulated_nowhere"),
+                    phone_url=f"{url}{PHONE_PATH}",
+                )
+            )
+            await _until_stopped()
+    except OSError as error:
+        raise click.ClickException(_t("simulate_not_possible", port=port, reason=error)) from error
+
+
+async def _until_stopped() -> None:
+    """Wait for Ctrl-C or SIGTERM."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
 
 
 @main.command(help=_t("checkout"))

@@ -37,6 +37,7 @@ CLOCKS_AND_LOTS = {
     ): "how long Redis rests and a breaker stays open, in this process alone",
     ("simulator/faults.py", "random.Random"): "lots with a seed: the same seed breaks the same requests",
     ("simulator/seat.py", "random.Random"): "lots with a seed",
+    ("simulator/serve.py", "random.Random"): "phones of a provider that stands alone: nobody repeats them",
     ("web/errors.py", "uuid.uuid4"): "a number to name when one asks for help",
     ("web/throttle.py", "time.monotonic"): "a window of tries while Redis is away, in this process alone",
 }

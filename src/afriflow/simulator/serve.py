@@ -1,13 +1,24 @@
 """How a simulator, or any app, stands alone on a port of its own: for tests, and for trying an adapter by hand."""
 
 import asyncio
+import random
 import socket
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import uvicorn
 
+from afriflow.core.clock import SystemClock
+from afriflow.simulator.handset import Handset
+from afriflow.simulator.http import Receive, Response, Scope, Send, send_response
+from afriflow.simulator.phone import Phone
+from afriflow.simulator.seat import Seat, SeatSettings, open_seat
+
+# Where the phone lies beside a provider that stands alone; no provider has such a path.
+PHONE_PATH = "/simulators/phone"
+# Whoever gave no address for notifications still finds them in the list; somebody must take them meanwhile.
+NOWHERE_PATH = "/simulators/nowhere"
 # A server that has not started by then never will: it only binds a socket that is bound already.
 START_SECONDS_MAX = 10
 # How long a stopping server waits for callers that hold a connection open; longer only slows tests.
@@ -27,12 +38,13 @@ async def serving(build: Callable[[str], Any], host: str = "127.0.0.1", port: in
     """Serve an ASGI app and give its base URL.
 
     build: makes the app, given the base URL at which it will be reached, without slash at the end.
-    port: 0 = any free one.
+    port: 0 = any free one. Raises OSError when it is taken.
     """
     # With its protocol named, or asyncio leaves Nagle's algorithm on: 44 ms an answer instead of 1 (measured).
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen()  # now, since two may be bound to one port as long as neither listens
         base_url = f"http://{host}:{listener.getsockname()[1]}"
         # "critical": uvicorn calls a connection that a fault tore off an error of the app.
         config = uvicorn.Config(
@@ -48,3 +60,42 @@ async def serving(build: Callable[[str], Any], host: str = "127.0.0.1", port: in
         finally:
             server.should_exit = True
             await running
+
+
+@asynccontextmanager
+async def standing_alone(
+    provider: str, config: Mapping[str, str], *, port: int = 0, callback_url: str | None = None
+) -> AsyncGenerator[str]:
+    """Serve a provider's simulator and the virtual phone, for people who need nothing else, and give its base URL.
+
+    config: the account it serves. callback_url: whom it tells, None = nobody. Raises KeyError for a provider without
+    a simulator, OSError when the port is taken.
+    """
+    clock = SystemClock()
+    handset = Handset(clock, random.Random())
+
+    def build(base_url: str) -> Any:
+        settings = SeatSettings(base_url, callback_url or f"{base_url}{NOWHERE_PATH}", config)
+        seat = open_seat(provider, settings, handset, clock)
+        return _beside(seat, Phone(handset, f"{base_url}{PHONE_PATH}"))
+
+    try:
+        async with serving(build, port=port) as base_url:
+            yield base_url
+    finally:
+        await handset.close()
+
+
+def _beside(seat: Seat, phone: Phone) -> Any:
+    """Put the phone under its path, and everything else, the beginning and the end included, before the provider."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if path.startswith(PHONE_PATH):
+            await phone(scope, receive, send)
+        elif path == NOWHERE_PATH:
+            await send_response(Response(200), send)
+        else:
+            await seat(scope, receive, send)
+
+    return app

@@ -11,7 +11,7 @@ from afriflow.core.method import Failure, FailureCode
 from afriflow.port.provider import Answer, Keep, Notification, Order, Report
 from afriflow.providers.pawapay import requests, wire
 from afriflow.providers.pawapay.believe import Believer
-from afriflow.providers.pawapay.bounds import Bounded
+from afriflow.providers.pawapay.examine import Examiner
 from afriflow.providers.pawapay.money_out import MoneyOut
 from afriflow.providers.pawapay.operations import Meant
 from afriflow.providers.pawapay.tables import provider_for
@@ -25,7 +25,7 @@ PAGE_PAUSES_SECONDS = (0.3, 0.7, 1.0, 2.0)
 PAGE_PATIENCE_SECONDS = 8
 
 
-class PawaPayAdapter(MoneyOut, Believer, Bounded):
+class PawaPayAdapter(MoneyOut, Believer, Examiner):
     """A `PaymentProvider` (port/provider.py) that can also send money out (port/money_out.py)."""
 
     async def initiate(self, order: Order, keep: Keep) -> Answer:  # noqa: ARG002 - our id is theirs, known before

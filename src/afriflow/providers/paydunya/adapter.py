@@ -16,6 +16,7 @@ from afriflow.core.clock import Clock
 from afriflow.core.evidence import NotSent, Pending, Refused, Unclear
 from afriflow.core.method import ActionType, Failure, FailureCode, MethodType, NextAction
 from afriflow.core.transaction import Mode
+from afriflow.port.examine import Finding
 from afriflow.port.http import NoAnswer, NothingSent, ProviderHttp
 from afriflow.port.money_out import PayoutOrder
 from afriflow.port.provider import (
@@ -33,6 +34,7 @@ from afriflow.port.provider import (
 from afriflow.providers.paydunya import payout_wire, wire
 from afriflow.providers.paydunya.account import BASE_URLS, PRIVATE_KEY_PREFIXES, PayDunyaConfig
 from afriflow.providers.paydunya.disburse import Disburse
+from afriflow.providers.paydunya.examine import findings_of
 from afriflow.providers.paydunya.notification import is_probe, read_notification
 from afriflow.providers.paydunya.operators import CARD_CHANNEL, SoftPay, wallets
 from afriflow.providers.paydunya.payout_wire import Balance
@@ -108,6 +110,9 @@ class PayDunyaAdapter:
     async def balances(self) -> tuple[Balance, ...] | None:
         """Say what lies on the account, per country; None when PayDunya did not say. Moves no money."""
         return await self._disburse.balances()
+
+    async def examine(self) -> list[Finding]:
+        return findings_of(self._account, await self.balances())
 
     async def authenticate(self, notification: Notification) -> Authenticity:
         """Compare the hash, which is SHA-512 of the master key and nothing else, in every message and both modes.

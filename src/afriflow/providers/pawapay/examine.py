@@ -1,0 +1,68 @@
+"""What pawaPay's configuration of an account says about ours: signatures, callback addresses, who may be charged.
+
+docs.pawapay.io/v2/api-reference/toolkit/active-configuration; the switches are set by people in pawaPay's dashboard.
+"""
+
+from afriflow.port.examine import Finding
+from afriflow.providers.pawapay.bounds import Bounded
+from afriflow.providers.pawapay.toolkit import Configuration, Limits
+from afriflow.providers.pawapay.wire import Kind
+
+_OPEN = "OPERATIONAL"
+
+
+class Examiner(Bounded):
+    """`Examines` (port/examine.py)."""
+
+    async def examine(self) -> list[Finding]:
+        configuration = await self.configuration()
+        if configuration is None:
+            return [Finding("configuration_unknown", good=False)]
+        return [
+            *self._signatures(configuration),
+            *self._addresses(configuration),
+            *_limits(configuration.limits),
+        ]
+
+    def _signatures(self, configuration: Configuration) -> list[Finding]:
+        findings: list[Finding] = []
+        match configuration.signed_callbacks, self._config.callbacks_must_be_signed:
+            case True, True:
+                findings.append(Finding("callbacks_signed", good=True))
+            case True, False:
+                findings.append(
+                    Finding("callbacks_signed_unforced", good=True, facts={"setting": "signed_callbacks"})
+                )
+            case False, True:
+                findings.append(
+                    Finding("callbacks_not_signed", good=False, facts={"setting": "signed_callbacks"})
+                )
+            case _:
+                findings.append(Finding("callbacks_unsigned", good=True))
+        if configuration.signed_requests_only and self._config.signing_key is None:
+            findings.append(
+                Finding("requests_not_signed", good=False, facts={"setting": "private_key_pem"})
+            )
+        return findings
+
+    def _addresses(self, configuration: Configuration) -> list[Finding]:
+        """Compare where pawaPay tells what became of an operation with where we listen; a slash is a difference."""
+        ours = self._account.callback_url
+        elsewhere = sorted(
+            {limits.callback_url for limits in configuration.limits if limits.callback_url not in {None, ours}}
+        )
+        return [
+            Finding("callback_elsewhere", good=False, facts={"found": url, "wanted": ours})
+            for url in elsewhere
+        ]
+
+
+def _limits(limits: tuple[Limits, ...]) -> list[Finding]:
+    charged = {limit.operator for limit in limits if limit.operator and limit.kind is Kind.DEPOSIT}
+    paid = {limit.operator for limit in limits if limit.operator and limit.kind is Kind.PAYOUT}
+    facts = {"charged": len(charged), "paid": len(paid)}
+    findings = [Finding("operators" if charged else "operators_none", good=bool(charged), facts=facts)]
+    closed = sorted({limit.operator for limit in limits if limit.operator and limit.status not in {_OPEN, ""}})
+    if closed:
+        findings.append(Finding("operators_closed", good=True, facts={"operators": ", ".join(closed)}))
+    return findings
