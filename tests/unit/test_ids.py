@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afriflow.core.ids import Ids, attempt_uuid, system_ids
+from afriflow.core.clock import SystemClock
+from afriflow.core.ids import Ids, attempt_uuid
 
 SECRET = b"a secret of a test, 32 bytes or more"
 
@@ -24,7 +25,7 @@ class Hands:
 
 def test_an_id_names_its_kind_and_has_one_form() -> None:
     for prefix in ("txn", "att", "evt"):
-        assert re.fullmatch(rf"{prefix}_[0-9a-hjkmnp-tv-z]{{26}}", system_ids().new(prefix))
+        assert re.fullmatch(rf"{prefix}_[0-9a-hjkmnp-tv-z]{{26}}", Ids(SystemClock()).new(prefix))
 
 
 def test_ids_sort_by_the_time_at_which_they_were_made() -> None:
@@ -50,7 +51,7 @@ def test_two_processes_do_not_draw_the_same_id() -> None:
 
 
 def test_a_token_has_160_bits_and_is_new_each_time() -> None:
-    ids = system_ids()
+    ids = Ids(SystemClock())
     tokens = {ids.token() for _ in range(1000)}
     assert len(tokens) == 1000
     assert all(re.fullmatch(r"[0-9a-hjkmnp-tv-z]{32}", token) for token in tokens)
