@@ -1,13 +1,11 @@
 """The commands: what a person types, in French and in English."""
 
-import asyncio
 import functools
 import locale
 import os
-import signal
 import sys
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +15,9 @@ import msgspec
 
 from afriflow.core.language import LANGUAGES, say
 from afriflow.core.transaction import Mode
+from afriflow.port.examine import Finding
 from afriflow.port.factory import specs
+from afriflow.port.provider import Spec
 from afriflow.settings import Settings
 
 Command = Callable[..., Coroutine[Any, Any, None]]
@@ -109,16 +109,48 @@ async def migrate() -> None:
 
 
 @main.command(help=_t("doctor"))
+@click.option("--provider", default=None, help=_t("doctor_provider"))
 @_async
-async def doctor() -> None:
+async def doctor(provider: str | None) -> None:
+    from afriflow.conformance.checkup import check_up  # noqa: PLC0415
     from afriflow.doctor import examine  # noqa: PLC0415
 
-    findings = await examine(_settings())
+    if provider is None:
+        findings = await examine(_settings())
+    else:
+        findings = await check_up(Settings.from_environment(), _spec(provider), os.environ)
+    sys.exit(0 if _said(findings) else 1)
+
+
+@main.command(help=_t("conformance"))
+@click.argument("provider")
+@click.option("--live", is_flag=True, help=_t("conformance_live"))
+@_async
+async def conformance(provider: str, live: bool) -> None:
+    from afriflow.conformance.run import NotReady, run  # noqa: PLC0415
+
+    try:
+        findings = await run(Settings.from_environment(), _spec(provider), os.environ if live else None)
+    except NotReady as lack:
+        _said([lack.finding])
+        sys.exit(3)
+    sys.exit(0 if _said(findings) else 1)
+
+
+def _said(findings: Sequence[Finding]) -> bool:
+    """Say what was found, and tell whether all of it is good."""
     for finding in findings:
         click.echo(
             f"{'✓' if finding.good else '✗'} {say(f'doctor.{finding.code}', _language(), **finding.facts)}"
         )
-    sys.exit(0 if all(finding.good for finding in findings) else 1)
+    return all(finding.good for finding in findings)
+
+
+def _spec(provider: str) -> Spec:
+    found = specs().get(provider)
+    if found is None:
+        raise click.ClickException(_t("no_provider", known=", ".join(specs())))
+    return found
 
 
 @main.command(help=_t("simulate"))
@@ -128,7 +160,7 @@ async def doctor() -> None:
 @_async
 async def simulate(provider: str, port: int, callback_url: str | None) -> None:
     from afriflow.simulator.seat import simulated_providers  # noqa: PLC0415
-    from afriflow.simulator.serve import PHONE_PATH, standing_alone  # noqa: PLC0415
+    from afriflow.simulator.serve import PHONE_PATH, standing_alone, until_stopped  # noqa: PLC0415
 
     if provider not in simulated_providers():
         raise click.ClickException(_t("not_simulated", known=", ".join(simulated_providers())))
@@ -148,17 +180,9 @@ async def simulate(provider: str, port: int, callback_url: str | None) -> None:
                     phone_url=f"{url}{PHONE_PATH}",
                 )
             )
-            await _until_stopped()
+            await until_stopped()
     except OSError as error:
         raise click.ClickException(_t("simulate_not_possible", port=port, reason=error)) from error
-
-
-async def _until_stopped() -> None:
-    """Wait for Ctrl-C or SIGTERM."""
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
 
 
 @main.command(help=_t("checkout"))

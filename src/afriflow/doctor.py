@@ -1,9 +1,5 @@
 """What is wrong with this installation, said in words that tell what to mend."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
 import asyncpg
 from alembic.script import ScriptDirectory
 from redis.exceptions import RedisError
@@ -15,20 +11,12 @@ from afriflow.db.condition import condition_of
 from afriflow.db.engine import Database
 from afriflow.db.migrate import alembic_config
 from afriflow.jobs.held import held_jobs
+from afriflow.port.examine import Finding
 from afriflow.settings import Settings
 
 # Signatures allow ±300 s; a clock this wrong is noticed long before.
 _CLOCK_DRIFT_SECONDS_MAX = 2.0
 _POSTGRES_MIN = 150_000
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. code: of its sentence under [doctor]."""
-
-    code: str
-    good: bool
-    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 async def examine(settings: Settings) -> list[Finding]:

@@ -60,5 +60,3 @@ def _variable(spec: Spec, name: str) -> str:
 def _read(text: str, hint: Any) -> Any:
     """Read a number or a yes from text; whatever may be text stays it."""
     return msgspec.convert(text, hint, strict=False) if hint in {int, bool} else text
-
-

@@ -19,8 +19,10 @@ def new_reference(clock: Clock) -> str:
 
 def order_of(account: Account, route: Route, clock: Clock, digits: str | None = None) -> Order:
     """Make an order for a route. digits: of the wallet, country code first; None = nobody's."""
-    calling_code = countries()[route.country].calling_code
-    msisdn = Msisdn(f"+{digits or calling_code + _NOBODYS_DIGITS}", route.country, calling_code)
+    msisdn = None
+    if route.operator is not None:
+        calling_code = countries()[route.country].calling_code
+        msisdn = Msisdn(f"+{digits or calling_code + _NOBODYS_DIGITS}", route.country, calling_code)
     site = account.callback_url.partition("/api/")[0]
     whole = 10 ** EXPONENTS[route.currency]
     return Order(

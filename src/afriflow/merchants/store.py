@@ -47,6 +47,10 @@ ACCOUNT = f"SELECT {ACCOUNT_COLUMNS} FROM provider_accounts WHERE merchant_id = 
 ACCOUNT_OWNER = "SELECT merchant_id FROM provider_accounts WHERE id = $1 AND provider = $2"
 ACCOUNTS_OF_ALL = f"SELECT {ACCOUNT_COLUMNS} FROM provider_accounts ORDER BY merchant_id, id"
 ACCOUNT_BOUNDS = "UPDATE provider_accounts SET bounds = $3 WHERE merchant_id = $1 AND id = $2"
+# Of all merchants: for whoever runs the installation, at a terminal.
+ACCOUNTS_OF_PROVIDER = """
+SELECT merchant_id, id FROM provider_accounts WHERE provider = $1 ORDER BY merchant_id, mode, priority, id
+"""
 ACCOUNT_PAUSE = """
 UPDATE provider_accounts SET paused_at = now(), paused_by = $4, paused_why = $5
 WHERE merchant_id = $1 AND mode = $2 AND id = $3

@@ -200,6 +200,16 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class SandboxPayer:
+    """A number that acts by itself in the provider's sandbox. digits: country code first. pays: or declines."""
+
+    operator: str
+    currency: str
+    digits: str
+    pays: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """What a provider is, declared in its folder's `__init__.py` as SPEC and found by the factory.
 
@@ -209,7 +219,7 @@ class Spec:
     adapter: makes a ready `PaymentProvider`. demo_config: what the simulator's account is opened with. identify:
     reads the ids of orders out of a notification without judging it, to find out whose it is (our references and the
     provider's, both). payout_routes: what it can send out; `authorization` says nothing there. payout_resend: when
-    the same payout or refund may be sent again.
+    the same payout or refund may be sent again. sandbox_payers: for `afriflow conformance --live`.
     """
 
     name: str
@@ -226,3 +236,4 @@ class Spec:
     payout_routes: tuple[Route, ...] = ()
     payout_resend: Resend = Resend.NEVER
     demo_config: Mapping[str, str] = field(default_factory=dict[str, str])
+    sandbox_payers: tuple[SandboxPayer, ...] = ()

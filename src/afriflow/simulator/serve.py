@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import signal
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -84,6 +85,14 @@ async def standing_alone(
             yield base_url
     finally:
         await handset.close()
+
+
+async def until_stopped() -> None:
+    """Wait for Ctrl-C or SIGTERM."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
 
 
 def _beside(seat: Seat, phone: Phone) -> Any:

@@ -6,7 +6,7 @@ from afriflow.core.clock import Clock
 from afriflow.core.method import MethodType
 from afriflow.core.transaction import Mode
 from afriflow.port.http import ProviderHttp
-from afriflow.port.provider import Account, Memory, PaymentProvider, Resend, Route, Spec
+from afriflow.port.provider import Account, Memory, PaymentProvider, Resend, Route, SandboxPayer, Spec
 from afriflow.providers.pawapay.adapter import PawaPayAdapter
 from afriflow.providers.pawapay.config import PawaPayConfig
 from afriflow.providers.pawapay.tables import AUTHORIZATIONS, Provider, providers
@@ -44,4 +44,9 @@ SPEC = Spec(
     identify=identify,
     documentation_url="https://docs.pawapay.io/v2/docs",
     demo_config={"token": "test_pawapay_token_for_the_simulator"},
+    # docs.pawapay.io/v2/docs/test_numbers
+    sandbox_payers=(
+        SandboxPayer("orange_sn", "XOF", "221773456789", pays=True),
+        SandboxPayer("orange_sn", "XOF", "221773456049", pays=False),
+    ),
 )

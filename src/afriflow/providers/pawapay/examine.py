@@ -40,20 +40,16 @@ class Examiner(Bounded):
             case _:
                 findings.append(Finding("callbacks_unsigned", good=True))
         if configuration.signed_requests_only and self._config.signing_key is None:
-            findings.append(
-                Finding("requests_not_signed", good=False, facts={"setting": "private_key_pem"})
-            )
+            findings.append(Finding("requests_not_signed", good=False, facts={"setting": "private_key_pem"}))
         return findings
 
     def _addresses(self, configuration: Configuration) -> list[Finding]:
         """Compare where pawaPay tells what became of an operation with where we listen; a slash is a difference."""
         ours = self._account.callback_url
-        elsewhere = sorted(
-            {limits.callback_url for limits in configuration.limits if limits.callback_url not in {None, ours}}
-        )
+        noted = {limits.callback_url for limits in configuration.limits if limits.callback_url}
         return [
             Finding("callback_elsewhere", good=False, facts={"found": url, "wanted": ours})
-            for url in elsewhere
+            for url in sorted(noted - {ours})
         ]
 
 
@@ -62,7 +58,9 @@ def _limits(limits: tuple[Limits, ...]) -> list[Finding]:
     paid = {limit.operator for limit in limits if limit.operator and limit.kind is Kind.PAYOUT}
     facts = {"charged": len(charged), "paid": len(paid)}
     findings = [Finding("operators" if charged else "operators_none", good=bool(charged), facts=facts)]
-    closed = sorted({limit.operator for limit in limits if limit.operator and limit.status not in {_OPEN, ""}})
+    closed = sorted(
+        {limit.operator for limit in limits if limit.operator and limit.status not in {_OPEN, ""}}
+    )
     if closed:
         findings.append(Finding("operators_closed", good=True, facts={"operators": ", ".join(closed)}))
     return findings
