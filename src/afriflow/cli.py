@@ -13,6 +13,7 @@ import aiohttp
 import click
 import msgspec
 
+from afriflow.core.errors import AfriFlowError
 from afriflow.core.language import LANGUAGES, say
 from afriflow.core.transaction import Mode
 from afriflow.port.examine import Finding
@@ -49,6 +50,9 @@ def _async(command: Command) -> Callable[..., None]:
             sys.exit(130)
         except LocalServersError as error:
             raise click.ClickException(error.message(_language())) from error
+        except AfriFlowError as error:
+            sentence = say(f"error.{error.code}", _language(), **error.facts)
+            raise click.ClickException(sentence) from error
         except (ValueError, OSError) as error:
             raise click.ClickException(str(error)) from error
 
