@@ -104,6 +104,7 @@ class TestStatements:
             "afriflow.merchants.store.PERSON": "whose address is it",
             "afriflow.merchants.store.ACCOUNT_OWNER": "whose notification is it",
             "afriflow.merchants.store.ACCOUNTS_OF_ALL": "what runs by the clock runs for all",
+            "afriflow.merchants.store.ACCOUNTS_OF_PROVIDER": "the doctor looks at every account of a provider",
             "afriflow.merchants.store.SESSION": "whose session is it",
             "afriflow.merchants.store.SESSION_DELETE": "known by its token",
             "afriflow.merchants.store.SESSIONS_PRUNE": "housekeeping",
