@@ -87,7 +87,8 @@ class Idempotency:
         if cached is not None:
             return Repeat("", cached)
         waited = 0.0
-        for turn in range(1_000_000):
+        turn = 0
+        while True:
             async with self._database.connection() as connection:
                 repeat, in_flight = await self._read(connection, claim)
             if not in_flight:
@@ -96,8 +97,7 @@ class Idempotency:
                 raise KeyInFlight(retry_after_seconds=_RETRY_AFTER_SECONDS)
             pause = _POLL_SECONDS[min(turn, len(_POLL_SECONDS) - 1)]
             await asyncio.sleep(pause)
-            waited += pause
-        raise KeyInFlight(retry_after_seconds=_RETRY_AFTER_SECONDS)
+            waited, turn = waited + pause, turn + 1
 
     async def claim(self, connection: Connection, claim: Claim, object_id: str) -> bool:
         """Take the key in the transaction that creates the payment; False when another request has it.

@@ -4,8 +4,8 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import AsyncGenerator, Generator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from afriflow.settings import Settings
 from afriflow.simulator.handset import Handset
 from afriflow.simulator.phone import Phone
 from afriflow.simulator.seat import Seat, SeatSettings, open_seat, simulated_providers
+from afriflow.simulator.serve import QuietServer
 from afriflow.worker import make_worker
 
 _log = logger("demo")
@@ -37,14 +38,6 @@ _log = logger("demo")
 _GRACE_SECONDS = 5
 # The first payment completes in about a second; a machine under load may take longer.
 _FIRST_PAYMENT_SECONDS = 10.0
-
-
-class QuietServer(uvicorn.Server):
-    """uvicorn without its signal handlers: one place decides when to stop."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
 
 
 @asynccontextmanager

@@ -62,12 +62,6 @@ class OutRecorder:
                 page("money_out_needs_attention", why=step.alert, provider=row["provider"])
             return step
 
-    async def tell(
-        self, connection: Connection, row: Record, told: Sequence[str], entry: tuple[str, str, dict[str, Any]]
-    ) -> None:
-        """Write the story's entry and the merchant's events for what the caller has just written itself."""
-        await self._tell(connection, row, told, entry)
-
     async def _write(
         self,
         connection: Connection,
@@ -88,11 +82,12 @@ class OutRecorder:
         )
         if provider_reference and row["provider_reference"] is None:
             await remember_reference(connection, row, provider_reference, row["kind"])
-        await self._tell(connection, row, step.told, entry)
+        await self.tell(connection, row, step.told, entry)
 
-    async def _tell(
+    async def tell(
         self, connection: Connection, row: Record, told: Sequence[str], entry: tuple[str, str, dict[str, Any]]
     ) -> None:
+        """Write the story's entry and the merchant's events for what has just been written. row: before the change."""
         merchant_id, subject_id, mode = row["merchant_id"], row["id"], Mode(row["mode"])
         kind, source, facts = entry
         position = row["story_length"] + 1

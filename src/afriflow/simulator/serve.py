@@ -26,7 +26,7 @@ START_SECONDS_MAX = 10
 GOODBYE_SECONDS = 1
 
 
-class _Server(uvicorn.Server):
+class QuietServer(uvicorn.Server):
     """A server among others in one process: it leaves the process's signals alone."""
 
     @contextmanager
@@ -51,7 +51,7 @@ async def serving(build: Callable[[str], Any], host: str = "127.0.0.1", port: in
         config = uvicorn.Config(
             build(base_url), log_level="critical", timeout_graceful_shutdown=GOODBYE_SECONDS
         )
-        server = _Server(config)
+        server = QuietServer(config)
         running = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
         try:
             async with asyncio.timeout(START_SECONDS_MAX):
