@@ -135,6 +135,21 @@ class TestSignatures:
             findings = await found("pawapay", environ, our_url)
         assert findings[code].good is good
 
+    @pytest.mark.parametrize(("how", "code"), [("asked", "answers_signed"), ("never", "answers_not_signed")])
+    async def test_answers_that_are_not_signed_though_they_should_be_are_told(
+        self, session: Any, how: str, code: str
+    ) -> None:
+        async with us() as our_url, simulated("pawapay", our_url) as base_url:
+            async with session.put(f"{base_url}/behaviour", json={"signed_answers": how}):
+                pass
+            environ = variables("pawapay", base_url, signed_answers="optional")
+            findings = await found("pawapay", environ, our_url)
+            strict = variables("pawapay", base_url, signed_answers="required")
+            refused = (await found("pawapay", strict, our_url)).get("keys_refused")
+        assert findings[code].good is (how == "asked")
+        assert (refused is not None) is (how == "never")
+        assert refused is None or "signed_answers" in refused.facts["reason"]
+
     async def test_an_account_that_must_sign_and_has_no_key_is_told(self) -> None:
         async with us() as our_url, simulated("pawapay", our_url, private_key_pem="a key") as base_url:
             findings = await found("pawapay", variables("pawapay", base_url), our_url)

@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from afriflow.core.clock import SystemClock
 from afriflow.core.evidence import Failed, Missing, NotSent, Pending, Refused, Succeeded, Unclear
@@ -27,7 +27,7 @@ from afriflow.core.operator import operators
 from afriflow.core.transaction import Mode
 from afriflow.port.factory import OpenProvider, PaymentFactory, fill_config
 from afriflow.port.http import open_session
-from afriflow.port.provider import Account, Notification, Order, Secret, Verdict
+from afriflow.port.provider import Account, Answer, Notification, Order, Secret, Verdict
 from afriflow.providers.pawapay import SPEC
 from afriflow.simulator.handset import Action, Handset
 from afriflow.simulator.seat import Seat, SeatSettings, open_seat
@@ -442,14 +442,28 @@ async def test_public_keys_are_fetched_once_for_a_burst_and_again_for_a_new_key(
     assert {found.verdict for found in verdicts} == {Verdict.SIGNED}
     assert sum(len(one.http.exchanges) for one in opened) == 1
     memory = world.factory._memories[opened[0].account.id]
-    async with world.session.post(f"{world.base_url}/rotate-key") as response:
-        assert [key["id"] for key in await response.json()] == ["HTTP_EC_P256_KEY:1", "HTTP_EC_P256_KEY:2"]
+    ids = ["HTTP_EC_P256_KEY:1"]
+    for number in (2, 3):
+        ids.append(f"HTTP_EC_P256_KEY:{number}")
+        async with world.session.post(f"{world.base_url}/rotate-key") as response:
+            assert [key["id"] for key in await response.json()] == ids
     await world.initiate(order(SUCCEEDS))
     told = await world.next_notification()
-    assert await judged(world, told) is Verdict.FORGED  # asked a moment ago: the key is taken for unknown
-    memory["public_keys_tried_at"] = datetime(2020, 1, 1, tzinfo=UTC)
-    memory["public_keys"] = replace(memory["public_keys"], fetched_at=datetime(2020, 1, 1, tzinfo=UTC))
+    # An unknown key is asked for at once, however young the others,
     assert await judged(world, told) is Verdict.SIGNED
+    stranger = replace(
+        told,
+        headers={
+            **told.headers,
+            "signature-input": told.headers["signature-input"].replace("KEY:3", "KEY:9"),
+        },
+    )
+    asked_at = memory["public_keys_doubted_at"]
+    assert await judged(world, stranger) is Verdict.FORGED
+    assert memory["public_keys_doubted_at"] == asked_at  # and then not again for a minute
+    memory["public_keys_doubted_at"] = datetime(2020, 1, 1, tzinfo=UTC)
+    assert await judged(world, stranger) is Verdict.FORGED
+    assert memory["public_keys_doubted_at"] > asked_at
 
 
 async def test_a_signed_callback_is_a_hint_while_the_keys_cannot_be_had(world: World) -> None:
@@ -459,14 +473,95 @@ async def test_a_signed_callback_is_a_hint_while_the_keys_cannot_be_had(world: W
     assert await judged(world, told) is Verdict.HINT
 
 
-@pytest.mark.parametrize("encoding", ["der", "raw"])
-async def test_an_account_that_takes_signed_requests_only_is_served_by_one_that_signs(encoding: str) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
+ALGORITHMS = ("ecdsa-p256-sha256", "ecdsa-p384-sha384", "rsa-v1_5-sha256", "rsa-pss-sha512")
+HOW = pytest.mark.parametrize(
+    ("algorithm", "encoding"),
+    [*((name, "der") for name in ALGORITHMS), ("ecdsa-p256-sha256", "raw"), ("ecdsa-p384-sha384", "raw")],
+)
+
+
+@HOW
+async def test_whatever_pawapay_signs_with_its_callbacks_and_answers_are_verified(
+    world: World, algorithm: str, encoding: str
+) -> None:
+    await world.put(
+        "behaviour", settle_after_seconds=0, signing_algorithm=algorithm, signature_encoding=encoding
+    )
+    opened = world.open(signed_answers="required")
+    wanted = order(SUCCEEDS)
+    assert isinstance((await opened.adapter.initiate(wanted, keep)).word, Pending)
+    told = await world.next_notification()
+    assert f'alg="{algorithm}"' in told.headers["signature-input"]
+    assert await judged(world, told, signed_callbacks="required") is Verdict.SIGNED
+    assert isinstance((await opened.adapter.verify(wanted)).word, Succeeded)
+    assert [one.operation for one in opened.http.exchanges] == ["initiate", "public_keys", "verify"]
+
+
+@pytest.mark.parametrize("how", ["never", "falsely"])
+async def test_an_answer_that_is_not_signed_as_the_account_demands_is_none_and_alarms(
+    world: World, how: str
+) -> None:
+    await world.put("behaviour", settle_after_seconds=0, signed_answers=how)
+    strict, wanted = world.open(signed_answers="required"), order(SUCCEEDS)
+    refused = order("+260763456001", amount=2_000_001)
+    for said in (
+        await strict.adapter.initiate(wanted, keep),
+        await strict.adapter.initiate(refused, keep),
+        await strict.adapter.verify(wanted),
+        await strict.adapter.verify(refused),
+    ):
+        assert isinstance(said.word, Unclear)
+        assert said.word.alert
+    stranger = world.open(signed_answers="required", token="wrong")
+    assert isinstance((await stranger.adapter.initiate(order(), keep)).word, Unclear)
+    tolerant = await world.open(signed_answers="optional").adapter.verify(wanted)
+    assert isinstance(tolerant.word, Succeeded if how == "never" else Unclear)
+    assert isinstance(await world.verify(wanted), Succeeded)
+
+
+async def test_an_answer_signed_with_a_new_key_makes_the_keys_be_fetched_again(world: World) -> None:
+    opened = world.open(signed_answers="required")
+    await opened.adapter.verify(order())
+    async with world.session.post(f"{world.base_url}/rotate-key"):
+        pass
+    assert await opened.adapter.verify(order()) == Answer(Missing())
+    assert await opened.adapter.verify(order()) == Answer(Missing())
+    asked = [one.operation for one in opened.http.exchanges]
+    assert asked == ["verify", "public_keys", "verify", "public_keys", "verify"]
+
+
+async def test_an_answer_whose_key_cannot_be_had_is_none_where_signatures_are_required(world: World) -> None:
+    for wanted, word in (("required", Unclear), ("optional", Missing)):
+        opened = world.open(signed_answers=wanted)
+        memory = world.factory._memories[opened.account.id]
+        memory["public_keys_tried_at"] = memory["public_keys_doubted_at"] = datetime.now(UTC)
+        assert isinstance((await opened.adapter.verify(order())).word, word)
+
+
+async def test_what_a_gateway_says_alarms_nobody_and_decides_nothing(world: World) -> None:
+    await world.put("faults", error_500=1)
+    word = (await world.open(signed_answers="required").adapter.verify(order())).word
+    assert isinstance(word, Unclear)
+    assert not word.alert
+
+
+def a_key(algorithm: str) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
+    if algorithm.startswith("rsa"):
+        return rsa.generate_private_key(65537, 2048)
+    return ec.generate_private_key(ec.SECP256R1() if "p256" in algorithm else ec.SECP384R1())
+
+
+@HOW
+async def test_an_account_that_takes_signed_requests_only_is_served_by_one_that_signs(
+    algorithm: str, encoding: str
+) -> None:
+    key = a_key(algorithm)
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
     async with made({"token": TOKEN, "private_key_pem": pem}) as world:
-        signer = world.open(private_key_pem=pem, key_id="OUR_KEY", ecdsa_encoding=encoding)
+        rsa_algorithm = {"rsa_algorithm": algorithm} if algorithm.startswith("rsa") else {}
+        signer = world.open(private_key_pem=pem, key_id="OUR_KEY", ecdsa_encoding=encoding, **rsa_algorithm)
         assert isinstance((await signer.adapter.initiate(order(STUCK), keep)).word, Pending)
         unsigned = await world.initiate(order(STUCK))
         assert isinstance(unsigned, Refused)

@@ -358,7 +358,7 @@ def test_what_is_no_documented_answer_to_an_initiation_decides_nothing(
 
 
 def read(name: str) -> Any:
-    deposit = wire.found(documented(name), Kind.DEPOSIT)
+    deposit = wire.found(documented(name), Kind.DEPOSIT, DEPOSIT_ID)
     return (
         wire.operation_word(deposit, Kind.DEPOSIT, asked_for=DEPOSIT_ID, provider=MTN_ZMB)
         if isinstance(deposit, Mapping)
@@ -393,7 +393,7 @@ def test_a_deposit_that_is_not_found_is_missing() -> None:
 
 def test_a_deposit_printed_bare_as_in_the_guide_is_read_too() -> None:
     bare = fixture("deposit-status-completed")["body"]["data"]
-    deposit = wire.found(reply(200, bare), Kind.DEPOSIT)
+    deposit = wire.found(reply(200, bare), Kind.DEPOSIT, DEPOSIT_ID)
     assert isinstance(deposit, Mapping)
     assert isinstance(wire.operation_word(deposit, Kind.DEPOSIT, asked_for=None, provider=None), Succeeded)
 
@@ -433,9 +433,18 @@ def test_what_is_no_documented_answer_to_a_status_check_decides_nothing(
     http: int, body: object, alert: bool
 ) -> None:
     raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    word = wire.found(Reply(http, {}, raw), Kind.DEPOSIT)
+    word = wire.found(Reply(http, {}, raw), Kind.DEPOSIT, DEPOSIT_ID)
     assert isinstance(word, Unclear)
     assert word.alert is alert
+
+
+def test_an_answer_about_another_deposit_decides_nothing_and_alarms() -> None:
+    other = fixture("deposit-status-failed")["body"]
+    assert isinstance(wire.found(reply(200, other), Kind.DEPOSIT, DEPOSIT_ID.upper()), Mapping)
+    for body in (other, other["data"]):
+        word = wire.found(reply(200, body), Kind.DEPOSIT, "5d9a1c77-0b5f-4a53-8a55-0e0d6a6b7c22")
+        assert isinstance(word, Unclear)
+        assert word.alert
 
 
 @pytest.mark.parametrize(
@@ -563,7 +572,7 @@ def test_nobodys_words_can_break_the_translation() -> None:
             chance.choice([200, 200, 400, 401, 403, 500]), {}, body[: chance.choice([None, None, 40])]
         )
         wire.initiation_word(answer, MTN_ZMB)
-        deposit = wire.found(answer, Kind.DEPOSIT)
+        deposit = wire.found(answer, Kind.DEPOSIT, DEPOSIT_ID)
         if isinstance(deposit, Mapping):
             word = wire.operation_word(deposit, Kind.DEPOSIT, asked_for=DEPOSIT_ID, provider=MTN_ZMB)
             assert not isinstance(word, Succeeded) or deposit["status"] == "COMPLETED"

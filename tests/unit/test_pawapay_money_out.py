@@ -111,7 +111,7 @@ def test_the_simulator_takes_every_documented_request_and_no_field_more(name: st
     ],
 )
 def test_every_documented_status_is_read(name: str, kind: Kind, word: object) -> None:
-    found = wire.found(documented(name), kind)
+    found = wire.found(documented(name), kind, PAYOUT_ID)
     assert word == (found if isinstance(found, Missing) else wire.operation_word(found, kind, asked_for="x"))
 
 
@@ -222,7 +222,7 @@ def test_every_status_of_money_out_is_read_and_asks_nothing_of_anybody(kind: Kin
     assert type(word) is wire.STATUSES[status]
     if isinstance(word, Pending):
         assert word.next_action is None
-    assert wire.found(reply(200, found), kind) == found  # bare, as the guides print
+    assert wire.found(reply(200, found), kind, "X") == found  # bare, as the guides print
 
 
 @pytest.mark.parametrize("kind", list(Kind))

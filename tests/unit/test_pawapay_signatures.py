@@ -1,6 +1,7 @@
 """Who signed a message of pawaPay: documented vectors, the live one, and thousands of messages that nobody signed."""
 
 import base64
+import hashlib
 import json
 import random
 from dataclasses import replace
@@ -9,11 +10,12 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from afriflow.providers.pawapay import signatures
-from afriflow.providers.pawapay.signatures import Signed, judge, sign
+from afriflow.providers.pawapay.signatures import Signed, SignedAnswer, judge, sign
+from afriflow.providers.pawapay.simulator.behaviour import BehaviourDial
 from afriflow.providers.pawapay.simulator.keys import KeyRing
 from afriflow.simulator.notebook import Notebook
 
@@ -141,7 +143,7 @@ def test_the_simulators_callback_is_verified_by_the_adapters_side() -> None:
             return NOW
 
     notebook = Notebook(None)
-    ring = KeyRing(notebook, Clock())
+    ring = KeyRing(notebook, Clock(), BehaviourDial(notebook))
     key = notebook.every("key")[0]
     url = "http://127.0.0.1:8000/api/webhooks/pawapay/acc_1"
     headers = {name.lower(): value for name, value in ring.headers_for(url, b"{}", signed=True).items()}
@@ -224,6 +226,46 @@ def test_no_mutant_of_a_signed_message_is_accepted_and_none_raises(vector: dict[
             continue
         checked += 1
         assert not judge(changed, keys, at).valid, (kind, changed)
+
+
+def test_the_documented_answer_is_read_up_to_its_unpublished_key() -> None:
+    """Its components, its digest and its form are right; the key of the example was never published."""
+    shown = DOCUMENTED["response"]
+    headers = {name: shown[name.replace("-", "_")] for name in ("signature", "signature-input")}
+    headers |= {"content-digest": shown["content_digest"], "signature-date": shown["signature_date"]}
+    answer = SignedAnswer(200, headers, shown["body"].encode())
+    at = datetime.fromtimestamp(1714653406 + 2, UTC)
+    other = ec.generate_private_key(ec.SECP256R1()).public_key()
+    keys = {
+        "HTTP_EC_P256_KEY:1": other.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        ).decode()
+    }
+    assert judge(answer, {}, at).reason == "signed with a key we do not know"
+    assert judge(answer, keys, at).reason == "the signature does not fit the message"
+
+
+@pytest.mark.parametrize("left_out", ["@status", "content-digest"])
+def test_an_answers_signature_that_does_not_cover_status_or_body_is_none(left_out: str) -> None:
+    ring_key = ec.generate_private_key(ec.SECP256R1())
+    body, covered = b"{}", [name for name in ("@status", "content-digest") if name != left_out]
+    digest = f"sha-512=:{base64.b64encode(hashlib.sha512(body).digest()).decode()}:"
+    values = {"@status": "200", "content-digest": digest}
+    created = int(NOW.timestamp())
+    names = " ".join(f'"{name}"' for name in covered)
+    parameters = f'({names});alg="ecdsa-p256-sha256";keyid="K";created={created};expires={created + 60}'
+    lines = [f'"{name}": {values[name]}' for name in covered]
+    base = "\n".join([*lines, f'"@signature-params": {parameters}']).encode()
+    signature = base64.b64encode(ring_key.sign(base, ec.ECDSA(hashes.SHA256()))).decode()
+    headers = {
+        "content-digest": digest,
+        "signature-input": f"sig-pp={parameters}",
+        "signature": f"sig-pp=:{signature}:",
+    }
+    public = ring_key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    assert not judge(SignedAnswer(200, headers, body), {"K": public.decode()}, NOW).valid
 
 
 def test_half_a_signature_is_a_claim_too() -> None:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from afriflow.port.provider import Secret
-from afriflow.providers.pawapay.signatures import load_private_key
+from afriflow.providers.pawapay.signatures import RSA_PKCS1, RSA_PSS, load_private_key
 
 _YES = frozenset({"true", "yes", "on", "1", "required"})
 _NO = frozenset({"false", "no", "off", "0", "", "optional"})
@@ -24,6 +24,9 @@ class PawaPayConfig:
     unsigned one as a hint and asks pawaPay. private_key_pem, key_id: sign our requests, where the account accepts
     signed requests only; the id is the name given to the public key in the dashboard.
     ecdsa_encoding: "der" as pawaPay's examples send, or "raw" as RFC 9421 says; sources contradict each other.
+    rsa_algorithm: what an RSA key signs with.
+    signed_answers: "off", since signed answers are documented and were never seen; "optional" asks for them and refuses
+    false signatures, "required" refuses unsigned answers too.
     benin_short_numbers: send numbers of Benin in the 8-digit form of before 2024, which pawaPay's sandbox knows.
     customer_message: what the payer reads on the statement, 4 to 22 letters, digits and blanks; without it, the
     merchant's name.
@@ -34,6 +37,8 @@ class PawaPayConfig:
     private_key_pem: Secret | None = None
     key_id: str | None = None
     ecdsa_encoding: str = "der"
+    rsa_algorithm: str = RSA_PSS
+    signed_answers: str = "off"
     benin_short_numbers: str | bool = False
     customer_message: str | None = None
 
@@ -46,6 +51,10 @@ class PawaPayConfig:
                 raise ValueError(f"{name}: expected yes or no")
         if self.ecdsa_encoding not in {"der", "raw"}:
             raise ValueError("ecdsa_encoding: expected der or raw")
+        if self.rsa_algorithm not in {RSA_PSS, RSA_PKCS1}:
+            raise ValueError(f"rsa_algorithm: expected {RSA_PSS} or {RSA_PKCS1}")
+        if self.signed_answers not in {"off", "optional", "required"}:
+            raise ValueError("signed_answers: expected off, optional or required")
         if self.customer_message and not _CUSTOMER_MESSAGE.fullmatch(self.customer_message):
             raise ValueError("customer_message: expected 4 to 22 letters, digits and blanks")
         if self.signing_key is not None:

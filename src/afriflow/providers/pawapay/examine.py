@@ -41,6 +41,10 @@ class Examiner(Bounded):
                 findings.append(Finding("callbacks_unsigned", good=True))
         if configuration.signed_requests_only and self._config.signing_key is None:
             findings.append(Finding("requests_not_signed", good=False, facts={"setting": "private_key_pem"}))
+        if self._config.signed_answers != "off":
+            signed = self._memory.get("answers_signed") is True
+            code = "answers_signed" if signed else "answers_not_signed"
+            findings.append(Finding(code, good=signed, facts={"setting": "signed_answers"}))
         return findings
 
     def _addresses(self, configuration: Configuration) -> list[Finding]:

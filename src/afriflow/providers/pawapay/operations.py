@@ -9,7 +9,7 @@ from afriflow.core.method import Failure, FailureCode
 from afriflow.core.money import Money
 from afriflow.port.http import NoAnswer, NothingSent, Reply
 from afriflow.providers.pawapay import wire
-from afriflow.providers.pawapay.caller import Caller
+from afriflow.providers.pawapay.caller import Caller, NotProven
 from afriflow.providers.pawapay.tables import Provider
 from afriflow.providers.pawapay.wire import Kind
 
@@ -59,7 +59,7 @@ class Operations(Caller):
         except NothingSent as error:
             return NotSent(Failure(FailureCode.PROVIDER_UNAVAILABLE, None, str(error)))
         except NoAnswer as error:
-            return Unclear(f"no answer to initiate: {error}")
+            return Unclear(f"no answer to initiate: {error}", alert=isinstance(error, NotProven))
 
     async def _word(self, meant: Meant) -> Word:
         """Ask how an operation stands."""
@@ -87,8 +87,8 @@ class Operations(Caller):
         try:
             reply = await self._ask(operation, f"{meant.kind.path}/{meant.reference}")
         except (NothingSent, NoAnswer) as error:
-            return Unclear(f"no answer to verify: {error}")
-        return wire.found(reply, meant.kind)
+            return Unclear(f"no answer to verify: {error}", alert=isinstance(error, NotProven))
+        return wire.found(reply, meant.kind, meant.reference)
 
     async def _act(self, operation: str, path: str) -> Ack:
         """Ask for something about an operation (docs.pawapay.io/v2/api-reference: resend, cancel enqueued)."""

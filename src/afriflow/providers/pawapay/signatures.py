@@ -1,7 +1,8 @@
 """Who signed a message: pawaPay's profile of HTTP Message Signatures (RFC 9421), verified strictly, and made.
 
 The profile (docs.pawapay.io/v2/docs/signatures): one signature labelled `sig-pp` over method, authority, path,
-Signature-Date, Content-Digest (RFC 9530) and Content-Type, with `alg`, `keyid`, `created` and `expires`. ECDSA
+Signature-Date, Content-Digest (RFC 9530) and Content-Type, of an answer over status, Signature-Date and
+Content-Digest, with `alg`, `keyid`, `created` and `expires`. ECDSA
 signatures come as ASN.1 DER, not as RFC 9421's r‖s (seen in the documented examples, in pawaPay's own code and in a
 live callback of 2026-09-23), so both are read.
 
@@ -38,6 +39,8 @@ _COVERED = ("@method", "@authority", "@path", "signature-date", "content-digest"
 # Without one of these a signature would hold for another address or another body. The two other documented ones
 # protect nothing that we read, so a callback without them is not refused.
 _REQUIRED = ("@method", "@authority", "@path", "content-digest")
+# An answer's signature does not say which question it answers; that TLS does, and the id in its body.
+_REQUIRED_OF_ANSWERS = ("@status", "content-digest")
 # How far `created` may be from the moment of receipt. A signature lives 60 s in every example; clocks differ, and
 # whether a repeated callback is signed anew is not documented.
 SKEW_SECONDS = 300
@@ -59,12 +62,20 @@ class _P384(algorithms.ECDSA_P384_SHA384):
         _verify_ecdsa(cast("Any", self).public_key, signature, message, hashes.SHA384(), raw_length=96)
 
 
+RSA_PSS, RSA_PKCS1 = "rsa-pss-sha512", "rsa-v1_5-sha256"
 # The four that pawaPay documents. Each refuses a key of another type or curve than its own.
 _ALGORITHMS: dict[str, type[Any]] = {
     "ecdsa-p256-sha256": _P256,
     "ecdsa-p384-sha384": _P384,
-    "rsa-v1_5-sha256": algorithms.RSA_V1_5_SHA256,
-    "rsa-pss-sha512": algorithms.RSA_PSS_SHA512,
+    RSA_PKCS1: algorithms.RSA_V1_5_SHA256,
+    RSA_PSS: algorithms.RSA_PSS_SHA512,
+}
+# Asks for signed answers (docs.pawapay.io/v2/docs/signatures). What is compressed on the way is another body than the
+# one that was signed.
+ACCEPT_SIGNED = {
+    "Accept-Signature": ",".join(_ALGORITHMS),
+    "Accept-Digest": "sha-256,sha-512",
+    "Accept-Encoding": "identity",
 }
 
 
@@ -74,6 +85,15 @@ class Signed:
 
     method: str
     url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SignedAnswer:
+    """An answer as it was signed. status_code: of HTTP. headers: names in lower case."""
+
+    status_code: int
     headers: Mapping[str, str]
     body: bytes
 
@@ -92,7 +112,7 @@ def is_signed(headers: Mapping[str, str]) -> bool:
     return "signature" in headers or "signature-input" in headers
 
 
-def judge(message: Signed, public_keys: Mapping[str, str], received_at: datetime) -> Judgement:
+def judge(message: Signed | SignedAnswer, public_keys: Mapping[str, str], received_at: datetime) -> Judgement:
     """Judge a signed message; never raises.
 
     public_keys: PEM by key id.
@@ -109,7 +129,8 @@ def judge(message: Signed, public_keys: Mapping[str, str], received_at: datetime
         return Judgement(valid=False, reason="signed with a key we do not know", key_in_doubt=True)
     try:
         verifier = cast("Any", _Verifier(algorithm, key, received_at))
-        results = verifier.verify(message, max_age=None, require_components=_REQUIRED, body=message.body)
+        required = _REQUIRED_OF_ANSWERS if isinstance(message, SignedAnswer) else _REQUIRED
+        results = verifier.verify(message, max_age=None, require_components=required, body=message.body)
         covered = results[0].covered_components
     except InvalidSignature as error:
         # A key that was renewed under its old id fails here, too.
@@ -127,13 +148,21 @@ def judge(message: Signed, public_keys: Mapping[str, str], received_at: datetime
 
 
 def sign(
-    message: Signed, private_key_pem: str, key_id: str, at: datetime, *, ecdsa_encoding: str
+    message: Signed,
+    private_key_pem: str,
+    key_id: str,
+    at: datetime,
+    *,
+    ecdsa_encoding: str,
+    rsa_algorithm: str = RSA_PSS,
 ) -> dict[str, str]:
     """Make the headers that sign one of our requests; Content-Type must be among the message's headers.
 
-    ecdsa_encoding: "der" as pawaPay's own examples send, or "raw" as RFC 9421, 3.3.4 says.
+    ecdsa_encoding: "der" as pawaPay's own examples send, or "raw" as RFC 9421, 3.3.4 says. rsa_algorithm: what an RSA
+    key signs with; an EC key's curve leaves no choice.
     """
     private_key = load_private_key(private_key_pem)
+    algorithm = _algorithm_of(private_key, rsa_algorithm)
     created = int(at.timestamp())
     digest = base64.b64encode(hashlib.sha512(message.body).digest()).decode()
     fields = {
@@ -143,12 +172,12 @@ def sign(
     values = {**derived_components(message.method, message.url), **message.headers, **fields}
     names = " ".join(f'"{name}"' for name in _COVERED)
     parameters = (
-        f'({names});alg="{_algorithm_of(private_key)}";keyid="{key_id}"'
+        f'({names});alg="{algorithm}";keyid="{key_id}"'
         f";created={created};expires={created + _LIFETIME_SECONDS}"
     )
     lines = [f'"{name}": {values[name]}' for name in _COVERED]
     base = "\n".join([*lines, f'"@signature-params": {parameters}'])
-    signature = base64.b64encode(_sign_bytes(private_key, base.encode(), ecdsa_encoding)).decode()
+    signature = base64.b64encode(_sign_bytes(private_key, base.encode(), algorithm, ecdsa_encoding)).decode()
     return {
         "Content-Digest": fields["content-digest"],
         "Signature-Date": fields["signature-date"],
@@ -179,16 +208,18 @@ def load_private_key(pem: str) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
     raise ValueError("the private key is neither RSA nor EC on P-256 or P-384")
 
 
-def _algorithm_of(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
+def _algorithm_of(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, rsa_algorithm: str) -> str:
     if isinstance(key, rsa.RSAPrivateKey):
-        return "rsa-pss-sha512"
+        return rsa_algorithm
     return "ecdsa-p256-sha256" if isinstance(key.curve, ec.SECP256R1) else "ecdsa-p384-sha384"
 
 
 def _sign_bytes(
-    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, base: bytes, ecdsa_encoding: str
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, base: bytes, algorithm: str, ecdsa_encoding: str
 ) -> bytes:
     if isinstance(key, rsa.RSAPrivateKey):
+        if algorithm == RSA_PKCS1:
+            return key.sign(base, padding.PKCS1v15(), hashes.SHA256())
         return key.sign(base, padding.PSS(padding.MGF1(hashes.SHA512()), salt_length=64), hashes.SHA512())
     small = isinstance(key.curve, ec.SECP256R1)
     der = key.sign(base, ec.ECDSA(hashes.SHA256() if small else hashes.SHA384()))

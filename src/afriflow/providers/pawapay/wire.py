@@ -120,7 +120,7 @@ def _refusal(http: int, body: Mapping[str, Any]) -> Word:
     return Refused(Failure(known.failure, code, message), known.elsewhere)
 
 
-def found(reply: Reply, kind: Kind) -> Mapping[str, Any] | Word:
+def found(reply: Reply, kind: Kind, asked_for: str) -> Mapping[str, Any] | Word:
     """Read the answer to a status check: the deposit, payout or refund, or the word that there is none to read.
 
     The guide prints it bare, the reference wraps it in `data`: both are read.
@@ -131,12 +131,16 @@ def found(reply: Reply, kind: Kind) -> Mapping[str, Any] | Word:
     if body is None or reply.status != 200:
         return Unclear(f"HTTP {reply.status} on verify")
     status, data = body.get("status"), body.get("data")
-    if status == "FOUND" and isinstance(data, dict):
-        return cast("dict[str, Any]", data)
     if status == "NOT_FOUND":
         return Missing()
-    if isinstance(status, str) and status in STATUSES and kind.id_field in body:
-        return body
+    bare = isinstance(status, str) and status in STATUSES and kind.id_field in body
+    operation = data if status == "FOUND" and isinstance(data, dict) else body if bare else None
+    if operation is not None:
+        fields = cast("dict[str, Any]", operation)
+        named = fields.get(kind.id_field)
+        if named is not None and str(named).lower() != asked_for.lower():
+            return Unclear("asked for one order, told of another", alert=True)
+        return fields
     return Unclear(f"unknown status on verify: {_shown(status)}", alert=True)
 
 

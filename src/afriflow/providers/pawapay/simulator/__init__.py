@@ -36,7 +36,7 @@ def build(settings: SeatSettings, handset: Handset, clock: Clock, random: random
         retry_pauses_seconds=CALLBACK_PAUSES_SECONDS,
     )
     dial = BehaviourDial(seat.notebook)
-    keys = KeyRing(seat.notebook, clock)
+    keys = KeyRing(seat.notebook, clock, dial)
     wallets = Wallets(seat.notebook)
     gate = Gate(seat, dial, keys)
     house = House(seat, handset, dial, keys, wallets)

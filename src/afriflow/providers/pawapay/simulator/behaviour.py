@@ -22,6 +22,9 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     takes to give the address of its page. money_out_ends: what becomes of payouts and refunds to numbers without
     magic: COMPLETED, STUCK or a failure code. payment_page_seconds: how long a payment page can be used.
     reference_shapes: active-conf and availability as the API reference prints them, not as the guides do.
+    signing_algorithm, signature_encoding: of all that pawaPay signs; ECDSA in DER was seen live, the rest is documented.
+    signed_answers: "asked" signs what a request with Accept-Signature is answered, "never" ignores it, "falsely" signs
+    something else.
     words: puts another word in the place of a status or failure code, to see what we make of unknown ones.
     """
 
@@ -29,6 +32,11 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prompt_expires_after_seconds: Seconds = 120.0
     wrong_token_http: Literal[401, 403] = 401
     signed_callbacks: bool = True
+    signed_answers: Literal["asked", "never", "falsely"] = "asked"
+    signing_algorithm: Literal[
+        "ecdsa-p256-sha256", "ecdsa-p384-sha384", "rsa-v1_5-sha256", "rsa-pss-sha512"
+    ] = "ecdsa-p256-sha256"
+    signature_encoding: Literal["der", "raw"] = "der"
     client_reference_in_callbacks: bool = False
     closed_providers: tuple[str, ...] = ()
     delayed_providers: tuple[str, ...] = ()

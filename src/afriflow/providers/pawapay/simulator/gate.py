@@ -44,12 +44,12 @@ class Gate:
         async def guard(request: Request) -> Response:
             refusal = self._refusal(request, to_be_signed=id_field is not None)
             if refusal is None:
-                return await handler(request)
+                return self._keys.answered(request, await handler(request))
             status, code, message = refusal
             body: dict[str, Any] = {"failureReason": failure_reason(code, message)}
             if id_field is not None:
                 body = {id_field: echoed(request, id_field), "status": "REJECTED", **body}
-            return json_response(status, body)
+            return self._keys.answered(request, json_response(status, body))
 
         return guard
 
