@@ -225,8 +225,8 @@ def _sign_bytes(
     der = key.sign(base, ec.ECDSA(hashes.SHA256() if small else hashes.SHA384()))
     if ecdsa_encoding == "der":
         return der
-    algorithm = algorithms.ECDSA_P256_SHA256 if small else algorithms.ECDSA_P384_SHA384
-    return algorithm.signature_from_der(der)
+    rfc = algorithms.ECDSA_P256_SHA256 if small else algorithms.ECDSA_P384_SHA384
+    return rfc.signature_from_der(der)
 
 
 def _verify_ecdsa(

@@ -134,9 +134,8 @@ def found(reply: Reply, kind: Kind, asked_for: str) -> Mapping[str, Any] | Word:
     if status == "NOT_FOUND":
         return Missing()
     bare = isinstance(status, str) and status in STATUSES and kind.id_field in body
-    operation = data if status == "FOUND" and isinstance(data, dict) else body if bare else None
-    if operation is not None:
-        fields = cast("dict[str, Any]", operation)
+    if bare or (status == "FOUND" and isinstance(data, dict)):
+        fields = body if bare else cast("dict[str, Any]", data)
         named = fields.get(kind.id_field)
         if named is not None and str(named).lower() != asked_for.lower():
             return Unclear("asked for one order, told of another", alert=True)
