@@ -39,6 +39,7 @@ QUICK = {
     "AFRIFLOW_WORKER_HEARTBEAT_SECONDS": "4",
     # Faults that a test injects are not an outage for the next test.
     "AFRIFLOW_BREAKER_CALLS_MIN": "1000000",
+    "AFRIFLOW_BREAKER_LOST_IN_A_ROW": "1000000",
 }
 
 

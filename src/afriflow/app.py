@@ -15,11 +15,11 @@ from afriflow.core.errors import AfriFlowError
 from afriflow.merchants.keys import Caller
 from afriflow.web.api import CheckoutController, TransactionController
 from afriflow.web.api_out import PayoutController, RefundController
+from afriflow.web.api_providers import ProviderController
 from afriflow.web.api_routing import RoutingController
 from afriflow.web.api_setup import (
     EndpointController,
     MessageController,
-    ProviderController,
 )
 from afriflow.web.errors import on_http, on_ours, on_unforeseen
 from afriflow.web.health import live, ready

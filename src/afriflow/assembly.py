@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import random
 import secrets
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -34,7 +35,9 @@ from afriflow.merchants.vault import Vault
 from afriflow.port.factory import PaymentFactory
 from afriflow.port.http import open_session
 from afriflow.reconcile.sweep import Sweeper
-from afriflow.routing.health import BreakerLimits, Health
+from afriflow.routing.announce import Announcer
+from afriflow.routing.circuit import BreakerLimits
+from afriflow.routing.health import Health
 from afriflow.routing.refresh import Refresher
 from afriflow.routing.route import Router
 from afriflow.settings import Settings
@@ -69,6 +72,7 @@ class Assembly(Ground):
     """Every station of this process."""
 
     router: Router
+    announcer: Announcer
     recorder: Recorder
     creator: Creator
     confirmer: Confirmer
@@ -102,8 +106,9 @@ async def assemble(settings: Settings, *, clock: Clock | None = None) -> Assembl
     recorder, out_recorder = Recorder(ids, clock, base_url), OutRecorder(ids, clock)
     planner = Planner(ids, secret, base_url, lease, first_check)
     out_planner = OutPlanner(ids, clock, secret, lease, first_check)
+    announcer = Announcer(database, accounts, ids, clock)
     sender = Sender(
-        database, factory, ground.health, recorder, planner, clock, settings.failover_attempts_max
+        database, factory, ground.health, announcer, recorder, planner, clock, settings.failover_attempts_max
     )
     idempotency = Idempotency(
         database,
@@ -119,6 +124,7 @@ async def assemble(settings: Settings, *, clock: Clock | None = None) -> Assembl
     return Assembly(
         **{field.name: getattr(ground, field.name) for field in fields(ground)},
         router=router,
+        announcer=announcer,
         recorder=recorder,
         creator=Creator(database, idempotency, router, recorder, planner, sender, ids, clock, base_url),
         confirmer=Confirmer(database, router, recorder, planner, sender, ids, clock),
@@ -156,7 +162,7 @@ async def _open(settings: Settings, clock: Clock) -> Ground:
         delivery_session=open_session(connections_max=settings.provider_connections_max),
         accounts=Accounts(vault, settings.base_url),
         factory=PaymentFactory(provider_session, clock, timeout_seconds=settings.provider_timeout_seconds),
-        health=Health(redis, _breaker_limits(settings)),
+        health=Health(redis, _breaker_limits(settings), random.SystemRandom()),
     )
 
 
@@ -187,10 +193,12 @@ def _breaker_limits(settings: Settings) -> BreakerLimits:
         window_seconds=settings.breaker_window_seconds,
         calls_min=settings.breaker_calls_min,
         failure_percent=settings.breaker_failure_percent,
+        lost_in_a_row=settings.breaker_lost_in_a_row,
         open_seconds=settings.breaker_open_seconds,
         open_seconds_max=settings.breaker_open_seconds_max,
         probes=settings.breaker_probes,
         lease_seconds=settings.send_lease_seconds,
+        slow_seconds=settings.breaker_slow_seconds,
     )
 
 

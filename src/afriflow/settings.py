@@ -114,6 +114,12 @@ class Settings:
     breaker_window_seconds: int = _setting(60, "failures older than this say nothing about now")
     breaker_calls_min: int = _setting(10, "fewer calls are no rate")
     breaker_failure_percent: int = _setting(50, "above this a payer is better served elsewhere")
+    breaker_lost_in_a_row: int = _setting(
+        5, "calls in a row without a usable answer: a quiet route would never come to breaker_calls_min"
+    )
+    breaker_slow_seconds: float = _setting(
+        20.0, "an answer that takes longer counts as none: the payer has gone, though the provider was well"
+    )
     breaker_open_seconds: int = _setting(15, "first pause; a restart of a provider takes about that")
     breaker_open_seconds_max: int = _setting(
         300, "doubling stops here, so that a healed provider is found in 5 minutes"

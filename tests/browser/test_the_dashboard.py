@@ -70,13 +70,17 @@ async def test_a_provider_is_paused_with_a_reason_and_resumed(
     await account.locator("input").fill("contract is being renewed")
     await account.get_by_role("button", name="Pause").click()
     try:
-        await expect(account.get_by_text("Paused because: contract is being renewed")).to_be_visible()
+        await expect(account.get_by_text("Paused because: contract is being renewed by")).to_be_visible()
         await shoot(page, "dashboard-providers")
         _, found = await merchant.call("GET", "/api/providers")
         assert {item["provider"]: item["status"] for item in found["data"]}["paydunya"] == "paused"
     finally:
         await account.get_by_role("button", name="Resume").click()
     await expect(account.get_by_text("Healthy")).to_be_visible()
+    await account.get_by_text("What happened to it").click()
+    changes = account.locator("details li")
+    await expect(changes.first).to_contain_text("resumed")
+    await expect(changes.nth(1)).to_contain_text("contract is being renewed")
 
 
 async def test_an_endpoint_is_added_shown_its_secret_once_and_removed(signed_in: Any, shoot: Any) -> None:

@@ -304,6 +304,10 @@ class TestTheBreaker:
         shown = await shop.shown(pawapay)
         assert not shown["healthy"]
         assert shown["asked_again_at"]
+        assert {(item["operator"], item["state"]) for item in shown["circuits"]} == {
+            (None, "open"),
+            ("orange_sn", "open"),
+        }
         # It comes back to life; probes find it, as many as limit says, and then it is as before.
         await shop.account("pawapay", priority=1)
         phone = a_phone()
@@ -317,14 +321,23 @@ class TestTheBreaker:
         await shop.merchant.until(probe["id"], "succeeded")
         assert (await shop.shown(pawapay))["healthy"]
         assert reasons(await shop.pay())["pawapay"] == "chosen"
+        _, told = await shop.merchant.call("GET", "/api/events?type=provider.health_changed")
+        said = [item["payload"]["data"] for item in reversed(told["data"])]
+        assert [(item["state"], item["operation"], item["operator"]) for item in said] == [
+            ("failing", "initiate", None),
+            ("failing", "initiate", "orange_sn"),
+            ("healthy", "initiate", None),
+            ("healthy", "initiate", "orange_sn"),
+        ]
+        assert [item["sequence"] for item in reversed(told["data"])] == [1, 2, 3, 4]
 
     async def test_one_merchants_failing_account_is_nobody_elses(self, shop: Shop, nobody: str) -> None:
         mine = await shop.account("pawapay", at=nobody, priority=1)
         for _ in range(BREAKER_CALLS_MIN):
             await shop.pay()
         health = shop.house.health
-        assert await health.wait_seconds(mine, "initiate") > 0
-        assert await health.wait_seconds(f"{mine}_of_another", "initiate") == 0
+        assert (await health.look(mine, "initiate", []))[None].wait_seconds > 0
+        assert (await health.look(f"{mine}_of_another", "initiate", []))[None].wait_seconds == 0
 
     async def test_with_every_account_failing_the_payment_is_refused_with_each_reason(
         self, shop: Shop, nobody: str
@@ -364,6 +377,8 @@ class TestPeople:
         assert status == 200
         paused = next(item for item in shown["data"] if item["id"] == pawapay)
         assert (paused["status"], paused["paused_reason"]) == ("paused", "contract under review")
+        assert paused["paused_by"].startswith("key_")
+        assert paused["paused_at"]
         during = await shop.pay()
         assert attempts(during)[0][0] == "paydunya"
         assert reasons(during) == {"pawapay": "paused", "paydunya": "chosen"}
@@ -372,6 +387,13 @@ class TestPeople:
         status, shown = await shop.merchant.call("POST", f"/api/providers/{pawapay}/resume")
         resumed = next(item for item in shown["data"] if item["id"] == pawapay)
         assert (status, resumed["status"], resumed["paused_reason"]) == (200, "active", None)
+        _, told = await shop.merchant.call("GET", "/api/events?type=provider.health_changed")
+        said = [item["payload"]["data"] for item in reversed(told["data"])]
+        assert [(item["id"], item["state"], item["reason"]) for item in said] == [
+            (pawapay, "paused", "contract under review"),
+            (pawapay, "resumed", None),
+        ]
+        assert {item["by"] for item in said} == {paused["paused_by"]}
         assert (await shop.pay())["provider"] == "pawapay"
 
     async def test_rules_decide_before_priority(self, shop: Shop) -> None:

@@ -15,6 +15,7 @@ TABLES_OF_FACTS = {"db/tables.py": "the whole database on one page: declarations
 
 # Whatever tells the time or draws lots makes a run unrepeatable; each place that does so has a reason.
 CLOCKS_AND_LOTS = {
+    ("assembly.py", "random.SystemRandom"): "the chance that is handed to whoever draws lots",
     ("assembly.py", "secrets.token_bytes"): "the demo's secret key, made once",
     ("cli.py", "uuid.uuid4"): "a key and a reference for a person who gave none",
     ("core/clock.py", "datetime.datetime.now"): "the clock itself",
@@ -30,11 +31,6 @@ CLOCKS_AND_LOTS = {
     ("local/process.py", "time.monotonic"): "how long a server takes to start",
     ("merchants/keys.py", "secrets.token_urlsafe"): "API keys and sessions",
     ("merchants/vault.py", "secrets.token_bytes"): "a nonce for each sealing",
-    ("routing/health.py", "secrets.token_hex"): "the name of a probe's lease",
-    (
-        "routing/health.py",
-        "time.monotonic",
-    ): "how long Redis rests and a breaker stays open, in this process alone",
     ("simulator/faults.py", "random.Random"): "lots with a seed: the same seed breaks the same requests",
     ("simulator/seat.py", "random.Random"): "lots with a seed",
     ("simulator/serve.py", "random.Random"): "phones of a provider that stands alone: nobody repeats them",

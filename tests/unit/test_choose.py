@@ -91,7 +91,7 @@ def test_what_people_and_health_and_earlier_tries_leave_out() -> None:
     contracts = [a_contract(name) for name in ("tried", "excluded", "failing", "well")]
     contracts.append(a_contract("paused", paused_at=NOW, paused_by="ada@example.test", paused_why="audit"))
     rules = Rules((Rule(exclude=("excluded",)),))
-    found = left_out(WISH, *contracts, rules=rules, tried=["tried"], unhealthy_until={"failing": NOW})
+    found = left_out(WISH, *contracts, rules=rules, tried=["tried"], unhealthy_until={("failing", None): NOW})
     assert found == {
         "tried": ("tried", {}),
         "excluded": ("excluded_by_rule", {}),
@@ -204,7 +204,7 @@ def test_every_reason_has_its_sentence_in_both_languages() -> None:
         a_contract("k"),
     ]
     rules = Rules((Rule(exclude=("i",)),))
-    decision = choose(WISH, contracts, rules, unhealthy_until={"h": NOW}, tried=["j"])
+    decision = choose(WISH, contracts, rules, unhealthy_until={("h", None): NOW}, tried=["j"])
     assert len({item.code for item in decision.considered}) == 11
     for item in decision.considered:
         for language in ("fr", "en"):

@@ -8,6 +8,7 @@ from afriflow.ledger.store import OUT, PAYMENT, Sending
 from afriflow.port.factory import OpenProvider
 from afriflow.port.money_out import PayoutOrder, Payouts, RefundOrder, Refunds
 from afriflow.port.provider import Account, Answer, Keep, Order, Resend
+from afriflow.routing.route import MONEY_IN, MONEY_OUT
 
 AnyOrder = Order | PayoutOrder | RefundOrder
 
@@ -69,5 +70,10 @@ def resend_of(opened: OpenProvider, row: Record) -> Resend:
 
 
 def operation_of(row: Record) -> str:
-    """Name the circuit breaker: money in and money out fail apart."""
-    return "initiate" if kind_of(row) == "payment" else "disburse"
+    """Name the circuit breaker."""
+    return MONEY_IN if kind_of(row) == "payment" else MONEY_OUT
+
+
+def operator_of(order: AnyOrder) -> str | None:
+    """Name the operator whose wallet the money comes from or goes to, where the order knows it."""
+    return None if isinstance(order, RefundOrder) else order.method.operator

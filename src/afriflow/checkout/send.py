@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from afriflow.checkout.call import Planned, kind_of, operation_of, start, statements
+from afriflow.checkout.call import Planned, kind_of, operation_of, operator_of, start, statements
 from afriflow.checkout.plan import Planner, body_hash
 from afriflow.core.clock import Clock
 from afriflow.core.errors import AfriFlowError, Fault
@@ -21,6 +21,7 @@ from afriflow.merchants.keys import Caller
 from afriflow.observe.log import bound, logger, page
 from afriflow.port.factory import OpenProvider, PaymentFactory
 from afriflow.port.provider import Answer
+from afriflow.routing.announce import Announcer
 from afriflow.routing.choose import Candidate
 from afriflow.routing.health import Health
 
@@ -42,6 +43,7 @@ class Sender:
     database: Database
     factory: PaymentFactory
     health: Health
+    announcer: Announcer
     recorder: Recorder
     planner: Planner
     clock: Clock
@@ -90,10 +92,12 @@ class Sender:
                         evidence=Evidence(Source.ANSWER, Pending(next_action)),
                     )
 
-        operation = operation_of(attempt)
-        permission = await self.health.ask(planned.account.id, operation)
+        permission = await self.health.ask(
+            planned.account.id, operation_of(attempt), operator_of(planned.order)
+        )
         if not permission.allowed:  # it closed between routing and here; nothing was sent
             return Answer(NotSent(Failure(FailureCode.PROVIDER_UNAVAILABLE, "breaker_open")))
+        begun = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(self.planner.lease_seconds - _LEASE_MARGIN_SECONDS):
                 answer = await start(opened, planned.order, keep)
@@ -104,7 +108,9 @@ class Sender:
         except Exception as error:  # noqa: BLE001 — an adapter's mistake must not lose track of money
             page("adapter_failed", provider=planned.account.provider, reason=repr(error)[:300])
             answer = Answer(Unclear(f"the adapter failed: {type(error).__name__}"))
-        await self.health.tell(planned.account.id, operation, answer.word, permission)
+        seconds = asyncio.get_running_loop().time() - begun
+        turns = await self.health.tell(permission, answer.word, seconds=seconds)
+        await self.announcer.turned(planned.account, turns)
         _log.info("provider_answered", provider=planned.account.provider, word=type(answer.word).__name__)
         return answer
 

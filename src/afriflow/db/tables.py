@@ -114,6 +114,7 @@ provider_accounts = Table(
     _time("paused_at", nullable=True),
     Column("paused_by", Text),
     Column("paused_why", Text),
+    Column("sequence", Integer, nullable=False, server_default="0"),  # of what merchants are told about it
     _time("created_at"),
     PrimaryKeyConstraint("merchant_id", "id"),
     UniqueConstraint("id"),  # a notification's address names the account and nobody else

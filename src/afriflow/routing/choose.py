@@ -11,6 +11,9 @@ from afriflow.merchants.accounts import Contract
 from afriflow.port.provider import Authorization, Route
 from afriflow.routing.rules import Rule, Rules
 
+# Until when an account is not asked, under (its id, None), or an operator in it, under (its id, the operator's).
+Unhealthy = Mapping[tuple[str, str | None], datetime]
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -76,12 +79,12 @@ def choose(
     contracts: Sequence[Contract],
     rules: Rules,
     *,
-    unhealthy_until: Mapping[str, datetime] | None = None,
+    unhealthy_until: Unhealthy | None = None,
     tried: Collection[str] = (),
 ) -> Decision:
     """Decide who is asked, in which order.
 
-    contracts: the merchant's accounts of the right mode, by priority. unhealthy_until: accounts whose breaker is
+    contracts: the merchant's accounts of the right mode, by priority. unhealthy_until: breakers that are
     open. tried: accounts that this payment has already been with.
     """
     rule = next((item for item in rules.rules if _fits(item, wish)), Rule())
@@ -91,7 +94,7 @@ def choose(
         route, code, facts = _route(wish, contract)
         account = contract.account
         if route is not None:
-            code, facts = _barrier(contract, rule, unhealthy_until or {}, tried)
+            code, facts = _barrier(wish, contract, rule, unhealthy_until or {}, tried)
         if route is None or code:
             left_out.append(Verdict(account.provider, account.id, code, facts))
             continue
@@ -173,7 +176,7 @@ def _bounded(route: Route, wish: Wish, contract: Contract) -> tuple[Route | None
 
 
 def _barrier(
-    contract: Contract, rule: Rule, unhealthy_until: Mapping[str, datetime], tried: Collection[str]
+    wish: Wish, contract: Contract, rule: Rule, unhealthy_until: Unhealthy, tried: Collection[str]
 ) -> tuple[str, dict[str, Any]]:
     account = contract.account
     if account.id in tried:
@@ -182,8 +185,13 @@ def _barrier(
         return "excluded_by_rule", {}
     if contract.paused_at is not None:
         return "paused", {"reason": contract.paused_why or ""}
-    if account.id in unhealthy_until:
-        return "unhealthy", {"until": unhealthy_until[account.id].isoformat(timespec="seconds")}
+    open_until = [
+        unhealthy_until[account.id, operator]
+        for operator in {None, wish.method.operator}
+        if (account.id, operator) in unhealthy_until
+    ]
+    if open_until:
+        return "unhealthy", {"until": max(open_until).isoformat(timespec="seconds")}
     return "", {}
 
 

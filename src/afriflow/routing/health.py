@@ -1,14 +1,15 @@
-"""Whether a provider account is well enough to be asked: a circuit breaker per account and operation, in Redis.
+"""Whether a provider account is well enough to be asked: circuit breakers per account, operation and operator.
 
-It only chooses among providers and never blocks a question about money that may have moved. Losing it is harmless:
-without Redis the last state that this process saw holds, and closed where it saw none.
+Each call needs two circuits: the account's, and the operator's in it. They only choose among providers and never
+block a question about money that may have moved. The fleet shares them in Redis; while Redis is away each process
+goes on from the last state that it saw, by the same rules. Losing them is harmless.
 """
 
-import secrets
-import time
+import asyncio
+import random
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -16,120 +17,195 @@ from redis.exceptions import RedisError
 from afriflow.core.evidence import Failed, NotSent, Pending, Refused, Succeeded, Unclear, Word
 from afriflow.core.method import FailureCode
 from afriflow.observe.log import logger
+from afriflow.routing.circuit import BreakerLimits, Circuit, Seen, State, Verdict
 
 _log = logger("routing")
 # After an error Redis is left alone this long, so that a hung one costs one timeout and not one a call.
 _REDIS_PAUSE_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class BreakerLimits:
-    """The reasons stand beside the settings of the same names (breaker_…)."""
-
-    window_seconds: int
-    calls_min: int
-    failure_percent: int
-    open_seconds: int
-    open_seconds_max: int
-    probes: int
-    lease_seconds: int
+# Those who met the same outage must not all come back in the same second.
+_JITTER = (0.8, 1.2)
+_STATES: tuple[State, ...] = (State.CLOSED, State.OPEN, State.HALF_OPEN)
+_TURNS: tuple[State | None, ...] = (None, State.OPEN, State.CLOSED)
 
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """Whether an account may be asked. wait_seconds: how long it stays closed to us. probe: the lease's name."""
+    """Whether an account may be asked, to be handed back with `tell`. wait_seconds: how long it stays closed to us."""
 
     allowed: bool
-    wait_seconds: int = 0
+    account_id: str
+    operation: str
+    operator: str | None
+    wait_seconds: float = 0.0
     probe: str = ""
 
 
-class Health:
-    """Asks and tells the breaker."""
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A circuit of the fleet that has just opened or closed. operator: None = the whole account."""
 
-    def __init__(self, redis: "Redis", limits: BreakerLimits) -> None:
-        self._redis = redis
+    operation: str
+    operator: str | None
+    state: State
+    wait_seconds: float
+
+
+class Health:
+    """Asks and tells the circuits. chance: draws probes' names and the jitter of pauses."""
+
+    def __init__(self, redis: "Redis", limits: BreakerLimits, chance: random.Random) -> None:
         self._limits = limits
+        self._chance = chance
         self._script = redis.register_script(
             files("afriflow.routing").joinpath("breaker.lua").read_text("utf-8")
         )
-        self._open_until: dict[str, float] = {}  # by monotonic clock, for when Redis is away
+        self._circuits: dict[str, Circuit] = {}
         self._redis_rests_until = 0.0
 
-    async def wait_seconds(self, account_id: str, operation: str) -> int:
-        """How long the account is closed to us; 0 when it may be asked. Takes no probe."""
-        key = _key(account_id, operation)
-        answer = await self._run("look", key, "")
-        if answer is None:
-            return max(0, round(self._open_until.get(key, 0.0) - time.monotonic()))
-        allowed, wait_seconds, _ = answer
-        self._remember(key, 0 if allowed else wait_seconds)
-        return 0 if allowed else max(1, wait_seconds)
+    async def look(
+        self, account_id: str, operation: str, operators: Collection[str]
+    ) -> dict[str | None, Seen]:
+        """Tell how an account is, under None, and how each of these operators is in it. Takes no probe."""
+        names: list[str | None] = [None, *operators]
+        keys = [_key(account_id, operation, name) for name in names]
+        shared = await self._run(keys, ["look"] * len(keys))
+        now = _now()
+        circuits = [self._circuit(key) for key in keys]
+        if shared is None:
+            return dict(zip(names, (circuit.look(now) for circuit in circuits), strict=True))
+        for circuit, seen in zip(circuits, shared, strict=True):
+            circuit.adopt(now, seen)
+        return dict(zip(names, shared, strict=True))
 
-    async def ask(self, account_id: str, operation: str) -> Permission:
-        """May this account be asked now? An allowed probe must be followed by `tell`."""
-        key, probe = _key(account_id, operation), secrets.token_hex(8)
-        answer = await self._run("ask", key, probe)
-        if answer is None:
-            left = self._open_until.get(key, 0.0) - time.monotonic()
-            return Permission(left <= 0, max(0, round(left)))
-        allowed, wait_seconds, is_probe = answer
-        self._remember(key, 0 if allowed else wait_seconds)
-        return Permission(bool(allowed), wait_seconds, probe if is_probe else "")
+    async def ask(self, account_id: str, operation: str, operator: str | None) -> Permission:
+        """May this account be asked now? What it allows must be followed by `tell`.
 
-    async def tell(self, account_id: str, operation: str, word: Word, permission: Permission) -> None:
-        """Report how a call ended; what the payer or the merchant did counts for nothing."""
-        verdict = judge(word)
-        key = _key(account_id, operation)
-        answer = await self._run(verdict, key, permission.probe)
-        if answer is not None and verdict == "bad" and not answer[0] and answer[1]:
-            self._remember(key, answer[1])
-            _log.warning("breaker_opens", account_id=account_id, operation=operation, seconds=answer[1])
+        Whom this process already knows to be closed is not asked for in Redis, and while it is unsure no more than
+        the probes ask: a herd that meets a hung Redis would otherwise all be let through.
+        """
+        keys, probe = _keys(account_id, operation, operator), f"{self._chance.getrandbits(64):016x}"
+        circuits = [self._circuit(key) for key in keys]
+        here = [circuit.look(_now()) for circuit in circuits]
+        if all(seen.allowed for seen in here):
+            here = [circuit.ask(_now(), probe) for circuit in circuits]
+            shared = await self._run(keys, ["ask"] * len(keys), probe)
+            for circuit, seen in zip(circuits, shared or (), strict=False):
+                circuit.adopt(_now(), seen, probe)
+            here = shared or here
+        wait_seconds = max(seen.wait_seconds for seen in here)
+        allowed = all(seen.allowed for seen in here)
+        return Permission(allowed, account_id, operation, operator, wait_seconds, probe)
 
-    def _remember(self, key: str, wait_seconds: int) -> None:
-        if wait_seconds:
-            self._open_until[key] = time.monotonic() + wait_seconds
-        else:
-            self._open_until.pop(key, None)
+    async def tell(
+        self, permission: Permission, word: Word, *, seconds: float, limited: bool = False
+    ) -> list[Turn]:
+        """Report how a call ended; gives the fleet's circuits that opened or closed by it.
 
-    async def _run(self, verb: str, key: str, probe: str) -> tuple[int, int, int] | None:
-        if time.monotonic() < self._redis_rests_until:
+        seconds: how long it took. limited: the provider asked us to be slower, and is well.
+        """
+        names = [None, permission.operator] if permission.operator else [None]
+        keys = _keys(permission.account_id, permission.operation, permission.operator)
+        slow = seconds > self._limits.slow_seconds
+        verdicts = judge(word, slow=slow, limited=limited)[: len(keys)]
+        jitter = self._chance.uniform(*_JITTER)
+        circuits = [self._circuit(key) for key in keys]
+        here = [
+            circuit.tell(_now(), verdict, permission.probe, jitter)
+            for circuit, verdict in zip(circuits, verdicts, strict=True)
+        ]
+        shared = await self._run(keys, [verdict.value for verdict in verdicts], permission.probe, jitter)
+        for circuit, seen in zip(circuits, shared or (), strict=False):
+            circuit.adopt(_now(), seen, permission.probe)
+        turns = [
+            Turn(permission.operation, name, seen.turned, seen.wait_seconds)
+            for name, seen in zip(names, shared or here, strict=True)
+            if seen.turned is not None
+        ]
+        for turn in turns:
+            facts = {
+                "account_id": permission.account_id,
+                "operation": turn.operation,
+                "operator": turn.operator,
+            }
+            _log.warning("breaker_turns", state=turn.state, seconds=round(turn.wait_seconds, 1), **facts)
+        return turns if shared else []  # alone, a process speaks for itself and not for the fleet
+
+    def _circuit(self, key: str) -> Circuit:
+        return self._circuits.setdefault(key, Circuit(self._limits))
+
+    async def _run(
+        self, keys: Sequence[str], verbs: Sequence[str], probe: str = "", jitter: float = 1.0
+    ) -> list[Seen] | None:
+        if _now() < self._redis_rests_until:
             return None
         limits = self._limits
-        arguments: list[Any] = [
-            verb,
+        numbers = (
             limits.window_seconds,
             limits.calls_min,
             limits.failure_percent,
+            limits.lost_in_a_row,
             limits.open_seconds,
             limits.open_seconds_max,
             limits.probes,
             limits.lease_seconds,
-            probe,
-        ]
+            jitter,
+        )
         try:
-            answer = await self._script(keys=[key], args=arguments)
+            answers: list[list[int]] = await self._script(keys=list(keys), args=[probe, *numbers, *verbs])
         except (RedisError, OSError, TimeoutError) as error:
-            self._redis_rests_until = time.monotonic() + _REDIS_PAUSE_SECONDS
+            self._redis_rests_until = _now() + _REDIS_PAUSE_SECONDS
             _log.warning("redis_away", reason=type(error).__name__)
             return None
-        return int(answer[0]), int(answer[1]), int(answer[2])
+        return [
+            Seen(bool(allowed), wait / 1000, _STATES[state], rounds, bool(is_probe), _TURNS[turned])
+            for allowed, wait, state, rounds, is_probe, turned in answers
+        ]
 
 
-def judge(word: Word) -> str:
-    """Say what a word tells about the provider's health: good, bad, or nothing (release)."""
+def judge(word: Word, *, slow: bool = False, limited: bool = False) -> tuple[Verdict, Verdict]:
+    """Say what a word tells about the account and about the operator in it; what payers do counts as good.
+
+    What gives no usable answer counts against both: where one operator is down the others keep the account closed,
+    where the network is down the account opens for all. A revoked key is the account's matter alone.
+    """
+    account, operator = _judge(word)
+    if limited:
+        return Verdict.RELEASE, Verdict.RELEASE
+    if slow:  # an answer that comes when the payer has gone is as good as none
+        return (
+            Verdict.BAD if account is Verdict.GOOD else account,
+            Verdict.BAD if operator is Verdict.GOOD else operator,
+        )
+    return account, operator
+
+
+def _judge(word: Word) -> tuple[Verdict, Verdict]:
     match word:
-        case Unclear():
-            return "bad"
+        case Unclear(alert=alert):
+            verdict = Verdict.BAD if alert else Verdict.LOST
+            return verdict, verdict
+        case NotSent(failure=failure):
+            verdict = Verdict.LOST if failure.code.is_providers_fault else Verdict.RELEASE
+            return verdict, verdict
         case Refused(failure=failure) if failure.code is FailureCode.PROVIDER_REJECTED:
-            return "bad"  # a revoked key refuses every payment: the account is unwell, whoever's fault it is
-        case NotSent(failure=failure) | Refused(failure=failure) | Failed(failure=failure):
-            return "bad" if failure.code.is_providers_fault else "good"
-        case Pending() | Succeeded():
-            return "good"
+            return Verdict.BAD, Verdict.RELEASE
+        case Refused(failure=failure) | Failed(failure=failure) if failure.code.is_providers_fault:
+            of_account = failure.code is FailureCode.PROVIDER_UNAVAILABLE
+            return (Verdict.BAD if of_account else Verdict.GOOD), Verdict.BAD
+        case Refused() | Failed() | Pending() | Succeeded():
+            return Verdict.GOOD, Verdict.GOOD
         case _:
-            return "release"
+            return Verdict.RELEASE, Verdict.RELEASE
 
 
-def _key(account_id: str, operation: str) -> str:
-    return f"afriflow:breaker:{{{account_id}}}:{operation}"
+def _keys(account_id: str, operation: str, operator: str | None) -> list[str]:
+    names = [None, operator] if operator else [None]
+    return [_key(account_id, operation, name) for name in names]
+
+
+def _key(account_id: str, operation: str, operator: str | None) -> str:
+    return f"afriflow:breaker:{{{account_id}}}:{operation}:{operator or '*'}"
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,15 +1,14 @@
 """What a payer can be offered: the methods of a country that somebody can carry now, best first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from afriflow.core.method import MethodType, PaymentMethod
 from afriflow.core.money import Money
 from afriflow.core.operator import Country, operators
 from afriflow.merchants.accounts import Contract
 from afriflow.port.provider import Authorization
-from afriflow.routing.choose import Candidate, Wish, choose
+from afriflow.routing.choose import Candidate, Unhealthy, Wish, choose
 from afriflow.routing.rules import Rules
 
 
@@ -38,7 +37,7 @@ def offers(
     predicted: str | None,
     contracts: Sequence[Contract],
     rules: Rules,
-    unhealthy_until: Mapping[str, datetime],
+    unhealthy_until: Unhealthy,
 ) -> list[Offer]:
     """List what can be offered: healthy before failing, the phone's operator first, then what people there use most.
 

@@ -19,7 +19,8 @@ from afriflow.routing.health import Health
 from afriflow.routing.offer import Offer, offers
 from afriflow.routing.rules import Rules
 
-_OPERATION = "initiate"
+# The breakers of money in and money out: they fail apart.
+MONEY_IN, MONEY_OUT = "initiate", "disburse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class Router:
         async with self.database.connection() as connection:
             contracts = await self.accounts.contracts(connection, caller.merchant_id, caller.mode)
             rules = await rules_of(connection, caller)
-        unhealthy = await self.unhealthy(contracts)
+        operators = [wish.method.operator] if wish.method.operator else []
+        unhealthy = await self.unhealthy(contracts, MONEY_OUT if wish.is_payout else MONEY_IN, operators)
         return choose(wish, contracts, rules, unhealthy_until=unhealthy, tried=tried)
 
     async def offers(
@@ -63,17 +65,20 @@ class Router:
         async with self.database.connection() as connection:
             contracts = await self.accounts.contracts(connection, caller.merchant_id, caller.mode)
             rules = await rules_of(connection, caller)
-        unhealthy = await self.unhealthy(contracts)
+        operators = [operator.id for operator in country.operators]
+        unhealthy = await self.unhealthy(contracts, MONEY_IN, operators)
         return offers(country, currency, amount_minor, predicted, contracts, rules, unhealthy)
 
-    async def unhealthy(self, contracts: Collection[Contract]) -> dict[str, datetime]:
-        """Tell which accounts' breakers are open, and until when."""
-        until: dict[str, datetime] = {}
-        for contract in contracts:
-            wait_seconds = await self.health.wait_seconds(contract.account.id, _OPERATION)
-            if wait_seconds > 0:
-                until[contract.account.id] = self.clock.now() + timedelta(seconds=wait_seconds)
-        return until
+    async def unhealthy(
+        self, contracts: Collection[Contract], operation: str, operators: Collection[str]
+    ) -> dict[tuple[str, str | None], datetime]:
+        """Tell which breakers of these accounts and of these operators in them are open, and until when."""
+        return {
+            (contract.account.id, operator): self.clock.now() + timedelta(seconds=seen.wait_seconds)
+            for contract in contracts
+            for operator, seen in (await self.health.look(contract.account.id, operation, operators)).items()
+            if not seen.allowed
+        }
 
 
 async def rules_of(connection: Connection, caller: Caller) -> Rules:

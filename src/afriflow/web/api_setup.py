@@ -1,4 +1,4 @@
-"""The API for merchants' servers, second half: what they are told, and their providers."""
+"""The API for merchants' servers, second half: where and what they are told."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -9,12 +9,10 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from afriflow.checkout.request import check_url
 from afriflow.core.errors import InvalidRequest, NotFound
-from afriflow.core.transaction import Mode
 from afriflow.db.engine import Record
 from afriflow.delivery import endpoints, store
 from afriflow.delivery.endpoints import Endpoint
 from afriflow.ledger.search import make_cursor, read_cursor
-from afriflow.port.provider import Route
 from afriflow.web.auth import House, Who, require_key
 
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, description="rows of the answer")]
@@ -69,33 +67,6 @@ class Resent(msgspec.Struct, frozen=True):
     deliveries: list[str]
 
 
-class ShownAccount(msgspec.Struct, frozen=True):
-    """A provider account, what it can carry and how it is."""
-
-    id: str
-    object: str
-    provider: str
-    title: str
-    mode: str
-    priority: int
-    status: str
-    paused_reason: str | None
-    healthy: bool
-    asked_again_at: datetime | None
-    callback_url: str
-    routes: tuple[Route, ...]
-
-
-class AccountList(msgspec.Struct, frozen=True):
-    data: list[ShownAccount]
-
-
-class PauseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """POST /api/providers/{account}/pause. reason: for whoever wonders later."""
-
-    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-
-
 class EndpointController(Controller):
     """Where merchants want to be told."""
 
@@ -132,7 +103,7 @@ class EndpointController(Controller):
         """Forget an endpoint; what waits for it is not sent any more."""
         async with house.database.transaction() as connection:
             await endpoints.remove_endpoint(
-                connection, merchant_id=caller.merchant_id, mode=caller.mode, endpoint_id=_id(endpoint_id)
+                connection, merchant_id=caller.merchant_id, mode=caller.mode, endpoint_id=read_id(endpoint_id)
             )
 
 
@@ -156,7 +127,7 @@ class MessageController(Controller):
         """List events of the key's mode, newest first."""
         limit = min(limit, house.settings.page_limit_max)
         after = read_cursor(cursor) if cursor else None
-        wanted = (_id(transaction) if transaction else None, _id(type_) if type_ else None)
+        wanted = (read_id(transaction) if transaction else None, read_id(type_) if type_ else None)
         async with house.database.connection() as connection:
             rows = await connection.fetch(
                 store.EVENTS, caller.merchant_id, caller.mode, after, *wanted, limit + 1
@@ -173,47 +144,9 @@ class MessageController(Controller):
                 house.ids,
                 merchant_id=caller.merchant_id,
                 mode=caller.mode,
-                event_id=_id(event_id),
+                event_id=read_id(event_id),
             )
         return Resent(made)
-
-
-class ProviderController(Controller):
-    """The merchant's contracts with providers."""
-
-    path = "/api/providers"
-    guards = [require_key]
-    tags = ["Providers"]
-
-    @get("/", summary="List provider accounts")
-    async def list_(self, house: House, caller: Who) -> AccountList:
-        """List accounts with what they can carry, whether they are paused, and their breaker."""
-        return AccountList(await shown_accounts(house, caller))
-
-    @post("/{account_id:str}/pause", status_code=200, summary="Take an account out of routing")
-    async def pause(
-        self, house: House, caller: Who, account_id: FromPath[str], data: JSONBody[PauseRequest]
-    ) -> AccountList:
-        """Take an account out of routing; what it already carries is followed as before."""
-        async with house.database.transaction() as connection:
-            await house.accounts.pause(
-                connection,
-                merchant_id=caller.merchant_id,
-                mode=caller.mode,
-                account_id=_id(account_id),
-                who=caller.who,
-                why=data.reason,
-            )
-        return AccountList(await shown_accounts(house, caller))
-
-    @post("/{account_id:str}/resume", status_code=200, summary="Put an account back")
-    async def resume(self, house: House, caller: Who, account_id: FromPath[str]) -> AccountList:
-        """Put a paused account back into routing."""
-        async with house.database.transaction() as connection:
-            await house.accounts.resume(
-                connection, merchant_id=caller.merchant_id, mode=caller.mode, account_id=_id(account_id)
-            )
-        return AccountList(await shown_accounts(house, caller))
 
 
 def show_endpoint(endpoint: Endpoint, secret: str | None = None) -> ShownEndpoint:
@@ -241,31 +174,7 @@ def show_message(row: Record) -> ShownMessage:
     )
 
 
-async def shown_accounts(house: House, caller: Who) -> list[ShownAccount]:
-    """Show a merchant's accounts in one mode; used by the API and the dashboard."""
-    async with house.database.connection() as connection:
-        contracts = await house.accounts.contracts(connection, caller.merchant_id, Mode(caller.mode))
-    unhealthy = await house.router.unhealthy(contracts)
-    return [
-        ShownAccount(
-            id=item.account.id,
-            object="provider_account",
-            provider=item.account.provider,
-            title=item.spec.title,
-            mode=item.account.mode.value,
-            priority=item.priority,
-            status="paused" if item.paused_at else "active",
-            paused_reason=item.paused_why,
-            healthy=item.account.id not in unhealthy,
-            asked_again_at=unhealthy.get(item.account.id),
-            callback_url=item.account.callback_url,
-            routes=item.spec.routes,
-        )
-        for item in contracts
-    ]
-
-
-def _id(text: str) -> str:
+def read_id(text: str) -> str:
     """An id that cannot be one names nothing."""
     if "\x00" in text or len(text) > 64:
         raise NotFound(id="")

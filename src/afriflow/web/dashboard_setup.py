@@ -11,7 +11,8 @@ from afriflow.core.errors import FieldError, NotFound
 from afriflow.core.language import say
 from afriflow.delivery.endpoints import Endpoint, add_endpoint, endpoints_of, remove_endpoint
 from afriflow.delivery.search import latest_deliveries
-from afriflow.web.api_setup import shown_accounts
+from afriflow.routing.announce import changes_of
+from afriflow.web.api_providers import shown_accounts
 from afriflow.web.auth import House, Who, require_person
 from afriflow.web.dashboard import dashboard_page
 from afriflow.web.form import read_form, require_own_page
@@ -19,6 +20,7 @@ from afriflow.web.render import go_to, page_language
 from afriflow.web.sign_in import HOME
 
 _DELIVERIES = 20
+_CHANGES = 5
 _REASON_CHARACTERS_MAX = 200
 _ID_CHARACTERS_MAX = 64
 
@@ -44,33 +46,32 @@ class ProviderPages(Controller):
         reason = form.get("reason", "")[:_REASON_CHARACTERS_MAX]
         if not reason:
             return await self._page(request, house, caller, wrong_at=account_id)
-        async with house.database.transaction() as connection:
-            await house.accounts.pause(
-                connection,
-                merchant_id=caller.merchant_id,
-                mode=caller.mode,
-                account_id=_id(account_id),
-                who=caller.who,
-                why=reason,
-            )
+        await house.announcer.pause(caller, _id(account_id), reason)
         return go_to(f"{HOME}/providers?done=pause")
 
     @post("/{account_id:str}/resume")
     async def resume(self, house: House, caller: Who, account_id: FromPath[str]) -> Response[None]:
         """Put an account back."""
-        async with house.database.transaction() as connection:
-            await house.accounts.resume(
-                connection, merchant_id=caller.merchant_id, mode=caller.mode, account_id=_id(account_id)
-            )
+        await house.announcer.resume(caller, _id(account_id))
         return go_to(f"{HOME}/providers?done=resume")
 
     async def _page(
         self, request: Request[Any, Any, Any], house: House, caller: Who, wrong_at: str = ""
     ) -> Response[str]:
         accounts = await shown_accounts(house, caller)
-        status = 422 if wrong_at else 200
+        async with house.database.connection() as connection:
+            changes = {
+                item.id: await changes_of(connection, caller.merchant_id, item.id, _CHANGES)
+                for item in accounts
+            }
         return dashboard_page(
-            request, caller, "providers.html", status=status, accounts=accounts, wrong_at=wrong_at
+            request,
+            caller,
+            "providers.html",
+            status=422 if wrong_at else 200,
+            accounts=accounts,
+            changes=changes,
+            wrong_at=wrong_at,
         )
 
 
