@@ -446,6 +446,8 @@ async def test_public_keys_are_fetched_once_for_a_burst_and_again_for_a_new_key(
     for number in (2, 3):
         ids.append(f"HTTP_EC_P256_KEY:{number}")
         async with world.session.post(f"{world.base_url}/rotate-key") as response:
+            assert response.status == 200
+        async with world.session.get(f"{world.base_url}/v2/public-key/http") as response:
             assert [key["id"] for key in await response.json()] == ids
     await world.initiate(order(SUCCEEDS))
     told = await world.next_notification()

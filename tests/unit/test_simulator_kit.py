@@ -15,13 +15,14 @@ from litestar import Litestar, asgi
 from litestar.types import Receive, Scope, Send
 
 from afriflow.core.clock import SystemClock
-from afriflow.simulator.faults import Faults, Knobs
+from afriflow.simulator.faults import Faults, Knobs, Mishap
 from afriflow.simulator.handset import Action, Handset, Prompt, PromptKind, PromptState
-from afriflow.simulator.http import Request, Response, json_response, page_response
+from afriflow.simulator.http import Query, Request, Response, json_response, page_response
 from afriflow.simulator.notebook import Notebook
 from afriflow.simulator.phone import Phone
 from afriflow.simulator.seat import Seat, SeatSettings, open_seat, simulated_providers
 from afriflow.simulator.serve import serving
+from afriflow.simulator.words import UNKNOWN_WORD, Words
 
 BREAKS = json_response(500, {"oops": True})
 
@@ -40,20 +41,30 @@ class Shop:
     def __init__(self, seat: Seat) -> None:
         self.seat = seat
         self.orders = 0
+        self.moments: dict[str, datetime] = {}
         self.answered_when_called_back: list[bool] = []
         seat.api("POST", "/v1/orders", self.create)
-        seat.api("GET", "/v1/orders/{id}", self.show)
+        seat.query(
+            "GET", "/v1/orders/{id}", self.show, Query(self.made_at, json_response(404, {"no": "such"}))
+        )
+        seat.query(
+            "GET", "/v1/states/{id}", self.state, Query(self.made_at, json_response(404, {"no": "such"}))
+        )
         seat.api("GET", "/v1/broken", self.broken)
         seat.page("GET", "/pay/{token}", self.page)
 
     async def create(self, request: Request) -> Response:
         self.orders += 1
         number = self.orders
+        self.moments[str(number)] = self.seat.clock.now()
 
         async def tell() -> None:
-            body = json.dumps({"order": number}).encode()
             await self.seat.callbacks.send(
-                self.seat.settings.callback_url, body, lambda body: {"x-length": str(len(body))}
+                self.seat.settings.callback_url,
+                {"order": number, "status": "refused", "money": {"amount": "15.00"}},
+                paid="paid",
+                encode=lambda content: json.dumps(content).encode(),
+                headers=lambda body: {"x-length": str(len(body))},
             )
 
         request.afterwards(0.05, tell)
@@ -63,6 +74,14 @@ class Shop:
         return json_response(
             200, {"id": request.parts["id"], "query": dict(request.query), "path": request.path}
         )
+
+    def made_at(self, request: Request) -> datetime | None:
+        return self.moments.get(request.parts["id"])
+
+    async def state(self, request: Request) -> Response:
+        if request.parts["id"] not in self.moments:
+            return json_response(404, {"no": "such"})
+        return json_response(200, {"state": "open", "money": {"amount": "15.00"}, "fee": 2})
 
     async def broken(self, request: Request) -> Response:
         raise RuntimeError("a bug")
@@ -121,6 +140,7 @@ async def staged(
                 SystemClock(),
                 random.Random(1),
                 server_error=BREAKS,
+                words=Words(amounts=(("money", "amount"), ("fee",)), statuses=(("state",), ("status",))),
                 retry_pauses_seconds=(0.01, 0.01),
             )
             built.append(Shop(seat))
@@ -198,8 +218,8 @@ async def test_an_order_is_called_back_with_headers_made_for_its_body(stage: Sta
     assert await stage.call("POST", "/v1/orders", json={"a": 1}) == (201, {"order": 1, "got": {"a": 1}})
     await eventually(lambda: stage.shop.seat.callbacks.log)
     headers, body = stage.merchant.heard[0]
-    assert body == {"order": 1}
-    assert headers["x-length"] == "12"
+    assert body == {"order": 1, "status": "refused", "money": {"amount": "15.00"}}
+    assert headers["x-length"] == str(len(json.dumps(body)))
     status, log = await stage.call("GET", "/callbacks")
     assert status == 200
     assert [(sent["outcome"], sent["status"], sent["attempt"]) for sent in log] == [("delivered", 200, 1)]
@@ -261,6 +281,133 @@ async def test_callbacks_are_lost_doubled_and_late_as_the_knobs_say(stage: Stage
     assert stage.merchant.heard[0][1] == stage.merchant.heard[1][1]
 
 
+async def test_a_gateway_answers_html_before_or_after_the_request_is_processed(stage: Stage) -> None:
+    await stage.call("PUT", "/faults", json={"html_502": 1})
+    for _ in range(40):
+        async with stage.session.post(f"{stage.base_url}/v1/orders", json={}) as response:
+            assert (response.status, response.content_type) == (502, "text/html")
+    assert 10 < stage.shop.orders < 30
+
+
+async def test_who_asks_too_often_is_told_when_to_come_again_and_nothing_is_processed(stage: Stage) -> None:
+    await stage.call("PUT", "/faults", json={"too_many_requests": 1})
+    async with stage.session.post(f"{stage.base_url}/v1/orders", json={}) as response:
+        assert (response.status, response.headers["retry-after"]) == (429, "1")
+    assert stage.shop.orders == 0
+
+
+@pytest.mark.parametrize("knob", ["broken_json", "empty_answer"])
+async def test_an_answer_of_no_use_is_that_of_a_request_that_was_processed(stage: Stage, knob: str) -> None:
+    await stage.call("PUT", "/faults", json={knob: 1})
+    async with stage.session.post(f"{stage.base_url}/v1/orders", json={}) as response:
+        body = await response.text()
+        assert response.ok
+    assert body == ("" if knob == "empty_answer" else '{"order": 1')
+    assert stage.shop.orders == 1
+
+
+async def test_a_slow_answer_does_not_hold_up_what_was_ordered(stage: Stage) -> None:
+    await stage.call("PUT", "/faults", json={"slow_answer": 1, "slow_answer_seconds": 30})
+    asking = asyncio.create_task(stage.call("POST", "/v1/orders", json={}))
+    await eventually(lambda: stage.merchant.heard)
+    assert not asking.done()
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+
+
+async def test_a_request_may_arrive_long_after_its_caller_heard_nothing(stage: Stage) -> None:
+    await stage.call("PUT", "/faults", json={"late_arrival": 1, "late_arrival_seconds": 0.2})
+    with pytest.raises(aiohttp.ClientError):
+        await stage.call("POST", "/v1/orders", json={})
+    assert stage.shop.orders == 0
+    assert (await stage.call("GET", "/v1/states/1"))[0] == 404  # who only asks is answered
+    await eventually(lambda: stage.merchant.heard)
+    assert stage.shop.orders == 1
+
+
+async def test_an_order_is_hidden_from_who_asks_for_it_and_then_stays_visible(stage: Stage) -> None:
+    await stage.call("PUT", "/faults", json={"hidden_order": 1, "hidden_order_seconds": 0.3})
+    await stage.call("POST", "/v1/orders", json={})
+    assert await stage.call("GET", "/v1/states/1") == (404, {"no": "such"})
+    await asyncio.sleep(0.3)
+    assert (await stage.call("GET", "/v1/states/1"))[0] == 200
+
+
+async def test_when_queries_are_dead_orders_are_still_taken(stage: Stage) -> None:
+    await stage.call("PUT", "/faults", json={"dead_query": 1})
+    assert (await stage.call("POST", "/v1/orders", json={}))[0] == 201
+    assert await stage.call("GET", "/v1/states/1") == (500, {"oops": True})
+
+
+async def test_an_answer_can_name_another_amount_and_a_word_that_nobody_knows(stage: Stage) -> None:
+    await stage.call("POST", "/v1/orders", json={})
+    await stage.call("PUT", "/faults", json={"wrong_amount_in_answer": 1})
+    said = {"state": "open", "money": {"amount": "14.00"}, "fee": 1}
+    assert await stage.call("GET", "/v1/states/1") == (200, said)
+    await stage.call("PUT", "/faults", json={"unknown_word_in_answer": 1})
+    said = {"state": UNKNOWN_WORD, "money": {"amount": "15.00"}, "fee": 2}
+    assert await stage.call("GET", "/v1/states/1") == (200, said)
+
+
+async def test_what_an_order_sets_in_motion_can_be_late(stage: Stage) -> None:
+    await stage.call("PUT", "/faults", json={"late_settlement": 1, "late_settlement_seconds": 0.3})
+    await stage.call("POST", "/v1/orders", json={})
+    await asyncio.sleep(0.2)
+    assert not stage.merchant.heard
+    await eventually(lambda: stage.merchant.heard)
+
+
+async def test_a_forged_callback_comes_with_what_could_be_copied_of_the_genuine_one(stage: Stage) -> None:
+    await stage.call("PUT", "/faults", json={"forge_callback": 1})
+    await stage.call("POST", "/v1/orders", json={})
+    await eventually(lambda: len(stage.merchant.heard) == 2)
+    (forged_headers, forged), (genuine_headers, genuine) = stage.merchant.heard
+    assert (forged["status"], genuine["status"]) == ("paid", "refused")
+    assert forged_headers["x-length"] == genuine_headers["x-length"]
+    assert [sent.outcome for sent in stage.shop.seat.callbacks.log] == ["forged", "delivered"]
+
+
+async def test_callbacks_can_say_what_is_not_so_in_headers_made_for_it(stage: Stage) -> None:
+    for knob in ("wrong_amount_in_callback", "unknown_word_in_callback"):
+        await stage.call("PUT", "/faults", json={knob: 1})
+        await stage.call("POST", "/v1/orders", json={})
+        await eventually(lambda: stage.merchant.heard)
+        headers, body = stage.merchant.heard.pop()
+        assert headers["x-length"] == str(len(json.dumps(body)))
+        told = (body["status"], body["money"]["amount"])
+        assert told == (("refused", "14.00") if knob.startswith("wrong") else (UNKNOWN_WORD, "15.00"))
+
+
+async def test_a_callback_can_be_overtaken_by_the_next(stage: Stage) -> None:
+    await stage.call("PUT", "/faults", json={"reorder_callback": 1})
+    await stage.call("POST", "/v1/orders", json={})
+    await asyncio.sleep(0.2)
+    await stage.call("PUT", "/faults", json={})
+    await stage.call("POST", "/v1/orders", json={})
+    await eventually(lambda: len(stage.merchant.heard) == 2)
+    assert [body["order"] for _, body in stage.merchant.heard] == [2, 1]
+
+
+async def test_copies_of_a_callback_are_counted(stage: Stage) -> None:
+    await stage.call("PUT", "/faults", json={"duplicate_callback": 1, "callback_copies": 5})
+    await stage.call("POST", "/v1/orders", json={})
+    await eventually(lambda: len(stage.merchant.heard) == 5)
+
+
+async def test_keys_rotate_where_there_are_any(stage: Stage) -> None:
+    assert await stage.call("POST", "/rotate-key") == (
+        404,
+        {"error": "no_keys", "detail": "shop signs nothing"},
+    )
+    rotated: list[int] = []
+    stage.shop.seat.on_rotation(lambda: rotated.append(stage.shop.orders))
+    assert await stage.call("POST", "/rotate-key") == (200, {"rotated": True})
+    await stage.call("PUT", "/faults", json={"rotate_key": 1})
+    await stage.call("POST", "/v1/orders", json={})
+    await eventually(lambda: stage.merchant.heard)
+    assert rotated == [0, 1]
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
@@ -287,7 +434,7 @@ def test_the_same_seed_breaks_the_same_requests_whatever_other_knobs_say() -> No
         notebook = Notebook(None)
         faults = Faults(notebook)
         faults.turn(knobs)
-        drawn = [faults.mishap().lose_answer for _ in range(200)]
+        drawn = [Mishap.LOSE_ANSWER in faults.luck().struck for _ in range(200)]
         notebook.close()
         return drawn
 

@@ -5,8 +5,11 @@ sets all of them (what is left out is off), `{}` makes it whole again, `GET {sea
 """
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -14,48 +17,84 @@ from afriflow.simulator.http import Request, Response, json_response
 from afriflow.simulator.notebook import Notebook
 
 Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
-# A callback that is later than an hour is not late but lost; tests of days turn the clock instead.
-DELAY_SECONDS_MAX = 3600
+# What is later than an hour is not late but lost; tests of days turn the clock instead.
+SECONDS_MAX = 3600
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=SECONDS_MAX)]
 
 
 class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How often each thing goes wrong, 0 = never, 1 = always.
-
-    lose_answer: the request is processed, and the connection dies under the answer.
-    error_500: HTTP 500 in the provider's words; in half of the cases the request was processed before.
-    refuse_connection: the connection dies before anything is processed.
-    lose_callback, duplicate_callback: a callback is never sent, or twice. delay_callback_seconds: all come so late.
-    callback_before_answer: what an order sets in motion is over, callback included, before the order is answered.
-    """
+    """How often each thing goes wrong, 0 = never, 1 = always; the README of the kit says what each one does."""
 
     seed: int = 1
-    lose_answer: Probability = 0.0
-    error_500: Probability = 0.0
     refuse_connection: Probability = 0.0
+    too_many_requests: Probability = 0.0
+    late_arrival: Probability = 0.0
+    late_arrival_seconds: Seconds = 60.0
+    error_500: Probability = 0.0
+    html_502: Probability = 0.0
+    broken_json: Probability = 0.0
+    empty_answer: Probability = 0.0
+    lose_answer: Probability = 0.0
+    slow_answer: Probability = 0.0
+    slow_answer_seconds: Seconds = 10.0
+    dead_query: Probability = 0.0
+    hidden_order: Probability = 0.0
+    hidden_order_seconds: Seconds = 60.0
+    wrong_amount_in_answer: Probability = 0.0
+    unknown_word_in_answer: Probability = 0.0
+    late_settlement: Probability = 0.0
+    late_settlement_seconds: Seconds = 900.0
+    callback_before_answer: Probability = 0.0
     lose_callback: Probability = 0.0
     duplicate_callback: Probability = 0.0
-    delay_callback_seconds: Annotated[float, msgspec.Meta(ge=0, le=DELAY_SECONDS_MAX)] = 0.0
-    callback_before_answer: Probability = 0.0
+    callback_copies: Annotated[int, msgspec.Meta(ge=2, le=5)] = 2
+    delay_callback_seconds: Seconds = 0.0
+    reorder_callback: Probability = 0.0
+    forge_callback: Probability = 0.0
+    wrong_amount_in_callback: Probability = 0.0
+    unknown_word_in_callback: Probability = 0.0
+    rotate_key: Probability = 0.0
+
+
+class Mishap(StrEnum):
+    """What may befall one request, by the name of its knob."""
+
+    REFUSE_CONNECTION = "refuse_connection"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    LATE_ARRIVAL = "late_arrival"
+    ERROR_500 = "error_500"
+    HTML_502 = "html_502"
+    BROKEN_JSON = "broken_json"
+    EMPTY_ANSWER = "empty_answer"
+    LOSE_ANSWER = "lose_answer"
+    SLOW_ANSWER = "slow_answer"
+    DEAD_QUERY = "dead_query"
+    WRONG_AMOUNT = "wrong_amount_in_answer"
+    UNKNOWN_WORD = "unknown_word_in_answer"
+    CALLBACK_BEFORE_ANSWER = "callback_before_answer"
+
+
+class Fate(StrEnum):
+    """What may befall one callback, by the name of its knob."""
+
+    LOST = "lose_callback"
+    DUPLICATED = "duplicate_callback"
+    REORDERED = "reorder_callback"
+    FORGED = "forge_callback"
+    WRONG_AMOUNT = "wrong_amount_in_callback"
+    UNKNOWN_WORD = "unknown_word_in_callback"
+    KEY_ROTATED = "rotate_key"
 
 
 @dataclass(frozen=True, slots=True)
-class Mishap:
-    """What befalls one request. error_500_before, _after: in place of processing, or of its answer."""
+class Luck:
+    """What befalls one request. before: an error of the server comes in place of processing, not of its answer."""
 
-    refuse_connection: bool
-    error_500_before: bool
-    error_500_after: bool
-    lose_answer: bool
-    callback_before_answer: bool
+    struck: frozenset[Mishap]
+    before: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What befalls one callback."""
-
-    lost: bool
-    duplicated: bool
-    delay_seconds: float
+_Kind = TypeVar("_Kind", bound=StrEnum)
 
 
 class Faults:
@@ -69,7 +108,7 @@ class Faults:
         self._notebook = notebook
         self._kept: dict[str, Any] | None = None
         self._knobs = Knobs()
-        self._request_dice, self._callback_dice = _dice(self._knobs.seed)
+        self._throw_dice(self._knobs.seed)
 
     @property
     def knobs(self) -> Knobs:
@@ -78,7 +117,7 @@ class Faults:
         if kept is not None and kept != self._kept:
             self._kept = kept
             self._knobs = msgspec.convert(kept["knobs"], Knobs)
-            self._request_dice, self._callback_dice = _dice(self._knobs.seed)
+            self._throw_dice(self._knobs.seed)
         return self._knobs
 
     def turn(self, knobs: Knobs) -> None:
@@ -86,26 +125,27 @@ class Faults:
         turns = (self._notebook.get("faults", "knobs") or {"turns": 0})["turns"] + 1
         self._notebook.put("faults", "knobs", {"turns": turns, "knobs": msgspec.to_builtins(knobs)})
 
-    def mishap(self) -> Mishap:
+    def luck(self) -> Luck:
         """Draw what befalls the next request."""
         knobs = self.knobs
-        refuse, error, half, lose, early = (self._request_dice.random() for _ in range(5))
-        strikes = error < knobs.error_500
-        return Mishap(
-            refuse_connection=refuse < knobs.refuse_connection,
-            error_500_before=strikes and half < 0.5,
-            error_500_after=strikes and half >= 0.5,
-            lose_answer=lose < knobs.lose_answer,
-            callback_before_answer=early < knobs.callback_before_answer,
-        )
+        return Luck(_struck(Mishap, knobs, self._request_dice), before=self._request_dice.random() < 0.5)
 
-    def fate(self) -> Fate:
+    def fate(self) -> frozenset[Fate]:
         """Draw what befalls the next callback."""
         knobs = self.knobs
-        lose, double = (self._callback_dice.random() for _ in range(2))
-        return Fate(
-            lose < knobs.lose_callback, double < knobs.duplicate_callback, knobs.delay_callback_seconds
-        )
+        return _struck(Fate, knobs, self._callback_dice)
+
+    def settlement_seconds(self) -> float:
+        """Draw how much later than usual comes what the next order, or its payer's decision, sets in motion."""
+        knobs = self.knobs
+        late = self._settlement_dice.random() < knobs.late_settlement
+        return knobs.late_settlement_seconds if late else 0.0
+
+    def hides(self, order: str, made_at: datetime, now: datetime) -> bool:
+        """Tell whether an order is still hidden from who asks for it; once it was seen, it stays."""
+        knobs = self.knobs
+        unlucky = random.Random(f"hidden {knobs.seed} {order}").random() < knobs.hidden_order
+        return unlucky and now - made_at < timedelta(seconds=knobs.hidden_order_seconds)
 
     async def show(self, request: Request) -> Response:  # noqa: ARG002 - a handler
         return json_response(200, msgspec.to_builtins(self.knobs))
@@ -120,7 +160,12 @@ class Faults:
         self.turn(knobs)
         return json_response(200, msgspec.to_builtins(knobs))
 
+    def _throw_dice(self, seed: int) -> None:
+        """Make the dice of requests, callbacks and settlements, apart, since these come in no fixed order."""
+        self._request_dice = random.Random(f"requests {seed}")
+        self._callback_dice = random.Random(f"callbacks {seed}")
+        self._settlement_dice = random.Random(f"settlements {seed}")
 
-def _dice(seed: int) -> tuple[random.Random, random.Random]:
-    """Make the dice of requests and of callbacks, apart, since the two come in no fixed order."""
-    return random.Random(f"requests {seed}"), random.Random(f"callbacks {seed}")
+
+def _struck(kinds: Iterable[_Kind], knobs: Knobs, dice: random.Random) -> frozenset[_Kind]:
+    return frozenset([kind for kind in kinds if dice.random() < getattr(knobs, kind)])

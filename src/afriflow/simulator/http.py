@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -99,6 +100,17 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
+class Query:
+    """What faults must know of a route that tells how an order stands and moves nothing.
+
+    made_at: when the order of a request was made, None = there is none. unknown: what is answered then.
+    """
+
+    made_at: Callable[[Request], datetime | None]
+    unknown: Response
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One thing that can be asked for. faulty: whether `faults` may strike here."""
 
@@ -106,6 +118,7 @@ class Route:
     pattern: re.Pattern[str]
     handler: Handler
     faulty: bool = False
+    query: Query | None = None
 
 
 class Routes:
@@ -114,13 +127,15 @@ class Routes:
     def __init__(self) -> None:
         self._routes: list[Route] = []
 
-    def add(self, method: str, path: str, handler: Handler, *, faulty: bool = False) -> None:
+    def add(
+        self, method: str, path: str, handler: Handler, *, faulty: bool = False, query: Query | None = None
+    ) -> None:
         """Add a route.
 
         path: as the provider documents it, "/v2/deposits/{id}"; a name in braces catches one segment.
         """
         pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path.rstrip("/")))
-        self._routes.append(Route(method, re.compile(pattern), handler, faulty))
+        self._routes.append(Route(method, re.compile(pattern), handler, faulty, query))
 
     def find(self, method: str, path: str) -> tuple[Route, Mapping[str, str]] | Response:
         """Give the route and what its names caught, or the refusal: 404 for a path, 405 for a method."""

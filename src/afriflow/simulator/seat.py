@@ -10,18 +10,20 @@ import importlib.util
 import logging
 import pkgutil
 import random as randomness
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from afriflow.core.clock import Clock
+from afriflow.simulator.answer import Answering
 from afriflow.simulator.callbacks import RETRY_PAUSES_SECONDS, Callbacks
 from afriflow.simulator.faults import Faults
-from afriflow.simulator.handset import Handset
+from afriflow.simulator.handset import Action, Handset, Prompt
 from afriflow.simulator.http import (
     Handler,
+    Query,
     Receive,
     Request,
     Response,
@@ -33,9 +35,9 @@ from afriflow.simulator.http import (
     json_response,
     receive_request,
     send_response,
-    tear_off,
 )
 from afriflow.simulator.notebook import Notebook
+from afriflow.simulator.words import Words
 
 _log = logging.getLogger("afriflow.simulator")
 
@@ -59,7 +61,8 @@ class SeatSettings:
 class Seat:
     """The common half of every provider's simulator; the provider's half adds its routes.
 
-    server_error: what the provider answers when it breaks, for the fault `error_500`.
+    server_error: what the provider answers when it breaks. words: where its answers and callbacks say how much and
+    how it stands; without them none of these can be false.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Seat:
         random: randomness.Random,
         *,
         server_error: Response,
+        words: Words | None = None,
         retry_pauses_seconds: tuple[float, ...] = RETRY_PAUSES_SECONDS,
     ) -> None:
         self.name = name
@@ -78,19 +82,27 @@ class Seat:
         self.random = random
         self.notebook = Notebook(settings.storage / f"{name}.sqlite3" if settings.storage else None)
         self.faults = Faults(self.notebook)
-        self.callbacks = Callbacks(self.faults, clock, self.later, retry_pauses_seconds)
-        self._server_error = server_error
+        self.callbacks = Callbacks(
+            self.faults, clock, self.later, retry_pauses_seconds, words or Words(), self._rotate_keys
+        )
+        self._answering = Answering(self.faults, words or Words(), server_error, name, clock, self.later)
         self._base_path = urlsplit(settings.public_url).path.rstrip("/")
         self._routes = Routes()
         self._tasks: set[asyncio.Task[None]] = set()
         self._start_hooks: list[Callable[[], None]] = []
+        self._rotation_hooks: list[Callable[[], None]] = []
         self._routes.add("GET", "/faults", self.faults.show)
         self._routes.add("PUT", "/faults", self.faults.set)
         self._routes.add("GET", "/callbacks", self.callbacks.show)
+        self._routes.add("POST", "/rotate-key", self._rotate)
 
     def api(self, method: str, path: str, handler: Handler) -> None:
         """Add a route of the provider's API; faults strike here."""
         self._routes.add(method, path, handler, faulty=True)
+
+    def query(self, method: str, path: str, handler: Handler, query: Query) -> None:
+        """Add a route of the provider's API that tells how an order stands; more faults can strike here."""
+        self._routes.add(method, path, handler, faulty=True, query=query)
 
     def page(self, method: str, path: str, handler: Handler) -> None:
         """Add a route for people or tests (hosted pages, control); faults never strike here."""
@@ -99,6 +111,25 @@ class Seat:
     def on_start(self, hook: Callable[[], None]) -> None:
         """Have something done at each start: take up again what a restart interrupted."""
         self._start_hooks.append(hook)
+
+    def on_rotation(self, hook: Callable[[], None]) -> None:
+        """Have something done when the provider is to sign with another key; without a hook it has no keys."""
+        self._rotation_hooks.append(hook)
+
+    def on_decision(self, handset: Handset, hook: Callable[[Prompt, Action], Awaitable[None]]) -> None:
+        """Hear what payers decide on the phone; late where the faults say so."""
+
+        async def heard(prompt: Prompt, action: Action) -> None:
+            async def work() -> None:
+                await hook(prompt, action)
+
+            seconds = self.faults.settlement_seconds()
+            if seconds:
+                self.later(seconds, work)
+            else:
+                await work()
+
+        handset.on_decision(self.name, heard)
 
     def later(self, seconds: float, work: Work) -> None:
         """Have work done in so many seconds, while the seat lives. What it raises is logged."""
@@ -132,37 +163,21 @@ class Seat:
     async def _answer(self, route: Route, request: Request, send: Send) -> None:
         try:
             if route.faulty:
-                await self._answer_with_faults(route, request, send)
+                await self._answering.answer(route, request, send)
             else:
-                await send_response(await self._handle(route, request), send)
+                await send_response(await self._answering.handle(route, request), send)
         finally:  # also when the caller has gone meanwhile: what was ordered happens
-            for seconds, work in request.due:
-                self.later(seconds, work)
+            self._answering.set_going(request)
 
-    async def _answer_with_faults(self, route: Route, request: Request, send: Send) -> None:
-        mishap = self.faults.mishap()
-        if mishap.refuse_connection:
-            await tear_off(self._server_error, send)
-            return
-        if mishap.error_500_before:
-            await send_response(self._server_error, send)
-            return
-        response = await self._handle(route, request)
-        if mishap.callback_before_answer:
-            for _, work in request.due:
-                await work()
-            request.due.clear()
-        if mishap.lose_answer:
-            await tear_off(response, send)
-            return
-        await send_response(self._server_error if mishap.error_500_after else response, send)
+    def _rotate_keys(self) -> bool:
+        for hook in self._rotation_hooks:
+            hook()
+        return bool(self._rotation_hooks)
 
-    async def _handle(self, route: Route, request: Request) -> Response:
-        try:
-            return await route.handler(request)
-        except Exception:  # noqa: BLE001 - whatever it is, the caller gets a 500 and the log the trace
-            _log.exception("%s: %s %s", self.name, request.method, request.path)
-            return json_response(500, {"error": "the simulator itself is broken, see its log"})
+    async def _rotate(self, request: Request) -> Response:  # noqa: ARG002 - a handler
+        if self._rotate_keys():
+            return json_response(200, {"rotated": True})
+        return json_response(404, {"error": "no_keys", "detail": f"{self.name} signs nothing"})
 
     async def _do_later(self, seconds: float, work: Work) -> None:
         await asyncio.sleep(seconds)

@@ -16,10 +16,15 @@ from afriflow.providers.pawapay.simulator.pages import Pages
 from afriflow.providers.pawapay.simulator.toolkit import Toolkit
 from afriflow.providers.pawapay.simulator.wallets import Wallets
 from afriflow.simulator.handset import Handset
+from afriflow.simulator.http import Query
 from afriflow.simulator.seat import Seat, SeatSettings
+from afriflow.simulator.words import Words
 
 # pawaPay tries a callback for 15 minutes, at a spacing that it does not publish: these make 900 s.
 CALLBACK_PAUSES_SECONDS = (1, 2, 5, 10, 30, 60, 120, 240, 432)
+
+# A status answer wraps what a callback says in `data` (docs.pawapay.io/v2/api-reference/deposits).
+WORDS = Words(amounts=(("data", "amount"), ("amount",)), statuses=(("data", "status"), ("status",)))
 
 
 def build(settings: SeatSettings, handset: Handset, clock: Clock, random: randomness.Random) -> Seat:
@@ -33,6 +38,7 @@ def build(settings: SeatSettings, handset: Handset, clock: Clock, random: random
         clock,
         random,
         server_error=SERVER_ERROR,
+        words=WORDS,
         retry_pauses_seconds=CALLBACK_PAUSES_SECONDS,
     )
     dial = BehaviourDial(seat.notebook)
@@ -51,7 +57,8 @@ def build(settings: SeatSettings, handset: Handset, clock: Clock, random: random
     for kind, operations in kinds.items():
         path = f"/v2/{kind}s"
         seat.api("POST", path, gate.guarded(operations.initiate, id_field=f"{kind}Id"))
-        seat.api("GET", f"{path}/{{id}}", gate.guarded(operations.show))
+        asked = Query(operations.made_at, operations.unknown())
+        seat.query("GET", f"{path}/{{id}}", gate.guarded(operations.show), asked)
         seat.api("POST", f"{path}/resend-callback/{{id}}", gate.guarded(operations.resend_callback))
         if isinstance(operations, MoneyOut):
             seat.api("POST", f"{path}/fail-enqueued/{{id}}", gate.guarded(operations.fail_enqueued))
@@ -67,7 +74,7 @@ def build(settings: SeatSettings, handset: Handset, clock: Clock, random: random
 
     seat.page("GET", "/behaviour", dial.show)
     seat.page("PUT", "/behaviour", dial.set)
-    seat.page("POST", "/rotate-key", keys.rotate)
+    seat.on_rotation(keys.rotate)
 
     seat.page("GET", "/book", wallets.book)
     seat.page("PUT", "/wallets", wallets.fund)
@@ -78,5 +85,5 @@ def build(settings: SeatSettings, handset: Handset, clock: Clock, random: random
     seat.page("POST", "/paywith", pages.pay_in_session)
     seat.page("GET", "/pawapay.css", pages.style)
 
-    handset.on_decision("pawapay", deposits.decided)
+    seat.on_decision(handset, deposits.decided)
     return seat

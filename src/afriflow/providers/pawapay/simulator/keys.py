@@ -53,10 +53,9 @@ class KeyRing:
             200, [{"id": key["id"], "key": key["public"]} for key in self._notebook.every("key")]
         )
 
-    async def rotate(self, request: Request) -> Response:
+    def rotate(self) -> None:
         """Sign with a new key from now on; the old ones stay published."""
         self._add(_KINDS[self._dial.now.signing_algorithm])
-        return await self.show(request)
 
     def headers_for(self, url: str, body: bytes, *, signed: bool) -> dict[str, str]:
         """Make the headers of a callback."""

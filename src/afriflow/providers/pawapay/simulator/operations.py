@@ -78,8 +78,16 @@ class Operations:
     async def show(self, request: Request) -> Response:
         operation = self.find(request.parts["id"])
         if operation is None:
-            return json_response(200, {"status": self._word("NOT_FOUND")})
+            return self.unknown()
         return json_response(200, {"status": self._word("FOUND"), "data": self._seen(operation, places=2)})
+
+    def unknown(self) -> Response:
+        return json_response(200, {"status": self._word("NOT_FOUND")})
+
+    def made_at(self, request: Request) -> datetime | None:
+        """Tell when what a request asks for was accepted."""
+        operation = self.find(request.parts["id"])
+        return datetime.fromisoformat(operation["created"]) if operation else None
 
     async def resend_callback(self, request: Request) -> Response:
         """Send the callback again, for an operation that has ended."""
@@ -157,10 +165,13 @@ class Operations:
         told = self._seen(operation, places=4)
         if not behaviour.client_reference_in_callbacks:
             told.pop("clientReferenceId", None)
-        body = json.dumps(told, separators=(",", ":")).encode()
         signed = behaviour.signed_callbacks
         await self._seat.callbacks.send(
-            url, body, lambda body: self._house.keys.headers_for(url, body, signed=signed)
+            url,
+            told,
+            paid=COMPLETED,
+            encode=lambda told: json.dumps(told, separators=(",", ":")).encode(),
+            headers=lambda body: self._house.keys.headers_for(url, body, signed=signed),
         )
 
     def _seen(self, operation: Value, *, places: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import random as randomness
 from functools import partial
 
 from afriflow.core.clock import Clock
-from afriflow.providers.paydunya.simulator.api import Api
+from afriflow.providers.paydunya.simulator.api import NO_TRANSACTION, Api
 from afriflow.providers.paydunya.simulator.charges import paths, second_step
 from afriflow.providers.paydunya.simulator.disburse import Disburse
 from afriflow.providers.paydunya.simulator.invoices import Invoices
@@ -14,8 +14,9 @@ from afriflow.providers.paydunya.simulator.softpay import SoftPay
 from afriflow.providers.paydunya.simulator.switches import Switchboard
 from afriflow.providers.paydunya.simulator.till import Till
 from afriflow.simulator.handset import Handset
-from afriflow.simulator.http import Response
+from afriflow.simulator.http import Query, Response
 from afriflow.simulator.seat import Seat, SeatSettings
+from afriflow.simulator.words import Words
 
 # The paths of the two modes, as documented under https://app.paydunya.com.
 MODES = {"/sandbox-api/v1": "test", "/api/v1": "live"}
@@ -27,11 +28,23 @@ _BROKEN = Response(
     500, b"<html><h1>Whoops, looks like something went wrong.</h1></html>", "text/html; charset=utf-8"
 )
 
+# The two amounts of an invoice's live answers, then the flat one of payouts.
+_WORDS = Words(
+    amounts=(("invoice", "total_amount"), ("invoice", "total_amount_without_fees"), ("amount",)),
+    statuses=(("status",),),
+)
+
 
 def build(settings: SeatSettings, handset: Handset, clock: Clock, random: randomness.Random) -> Seat:
     """Make the seat. Its account's base URL is `{public_url}/sandbox-api/v1`, as the real one's path."""
     seat = Seat(
-        "paydunya", settings, clock, random, server_error=_BROKEN, retry_pauses_seconds=RETRY_PAUSES_SECONDS
+        "paydunya",
+        settings,
+        clock,
+        random,
+        server_error=_BROKEN,
+        words=_WORDS,
+        retry_pauses_seconds=RETRY_PAUSES_SECONDS,
     )
     switches = Switchboard(seat.notebook)
     invoices = Invoices(seat, switches)
@@ -42,10 +55,9 @@ def build(settings: SeatSettings, handset: Handset, clock: Clock, random: random
     disburse = Disburse(seat, Payouts(seat, invoices, switches), switches)
     for base, mode in MODES.items():
         seat.api("POST", f"{base}/checkout-invoice/create", partial(api.create, mode=mode))
-        seat.api("GET", f"{base}/checkout-invoice/confirm/{{token}}", partial(api.confirm, mode=mode))
-        seat.api(
-            "POST", f"{base}/checkout-invoice/confirm/{{token}}", partial(api.confirm_by_post, mode=mode)
-        )
+        confirm = f"{base}/checkout-invoice/confirm/{{token}}"
+        seat.query("GET", confirm, partial(api.confirm, mode=mode), Query(invoices.made_at, NO_TRANSACTION))
+        seat.api("POST", confirm, partial(api.confirm_by_post, mode=mode))
         for path in paths():
             seat.api("POST", f"{base}/softpay/{path}", partial(softpay.charge, mode=mode, path=path))
         seat.api("POST", f"{base}/softpay/{second_step()['path']}", partial(softpay.confirm_code, mode=mode))
@@ -60,7 +72,7 @@ def build(settings: SeatSettings, handset: Handset, clock: Clock, random: random
     seat.page("GET", "/paydunya.css", till.style)
     seat.page("GET", "/switches", switches.show)
     seat.page("PUT", "/switches", switches.set)
-    handset.on_decision("paydunya", softpay.decided)
+    seat.on_decision(handset, softpay.decided)
     seat.on_start(invoices.resume)
     seat.on_start(disburse.resume)
     return seat
@@ -70,7 +82,8 @@ def _add_payouts(seat: Seat, disburse: Disburse) -> None:
     """Add payouts, which have one address for both modes: PayDunya's own have no sandbox."""
     seat.api("POST", f"{PAYOUTS}/get-invoice", disburse.get_invoice)
     seat.api("POST", f"{PAYOUTS}/submit-invoice", disburse.submit)
-    seat.api("POST", f"{PAYOUTS}/check-status", disburse.status)
+    asked = Query(disburse.made_at, NO_TRANSACTION)
+    seat.query("POST", f"{PAYOUTS}/check-status", disburse.status, asked)
     seat.api("GET", f"{PAYOUTS}/check-balance", disburse.balance)
     seat.api("GET", f"{PAYOUTS}/check-balance/{{account}}", disburse.balance)
     seat.page("GET", "/balances", disburse.show_balances)

@@ -56,7 +56,7 @@ class Api:
             return refused
         invoice = self._invoices.find(request.parts["token"])
         if invoice is None or invoice["mode"] != mode:
-            return error("4004", "No Transaction Found.")
+            return NO_TRANSACTION
         return json_response(200, self._invoices.content(invoice))
 
     async def confirm_by_post(self, request: Request, *, mode: str) -> Response:
@@ -103,3 +103,6 @@ def read_amount(value: Any) -> int | None:
         return int(number) if number == number.to_integral_value() and abs(number) < AMOUNT_BELOW else None
     except ArithmeticError:
         return None
+
+
+NO_TRANSACTION = error("4004", "No Transaction Found.")

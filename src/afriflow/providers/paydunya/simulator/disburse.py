@@ -6,13 +6,14 @@ quotes are marked `(simulated)`. The last three digits of the recipient's number
 
 import asyncio
 import re
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 import aiohttp
 
 from afriflow.providers.paydunya.simulator import magic as magics
-from afriflow.providers.paydunya.simulator.api import MINIMUM, error, read_object
+from afriflow.providers.paydunya.simulator.api import MINIMUM, NO_TRANSACTION, error, read_object
 from afriflow.providers.paydunya.simulator.charges import PHONES
 from afriflow.providers.paydunya.simulator.invoices import NOTIFY_AFTER_SECONDS, RESUME_AFTER_SECONDS
 from afriflow.providers.paydunya.simulator.payouts import MODES, Payouts
@@ -68,7 +69,7 @@ class Disburse:
         order = read_object(request)
         payout = self._payouts.find(str(order.get("disburse_invoice")))
         if payout is None:
-            return error("4004", "No Transaction Found.")
+            return NO_TRANSACTION
         token, own = payout["token"], str(order.get("disburse_id") or payout["disburse_id"])
         if payout["status"] != "created":
             return error("5000", "disburse_id already used") if own else _said(payout)
@@ -91,11 +92,16 @@ class Disburse:
             return refused
         payout = self._payouts.find(str(read_object(request).get("disburse_invoice")))
         if payout is None:
-            return error("4004", "No Transaction Found.")
+            return NO_TRANSACTION
         content = self._payouts.content(payout)
         if self._switches.now.status_hides_id:
             del content["disburse_id"]
         return json_response(200, {"response_code": "00", **content})
+
+    def made_at(self, request: Request) -> datetime | None:
+        """Tell when the payout was made that a request asks for."""
+        payout = self._payouts.find(str(read_object(request).get("disburse_invoice")))
+        return datetime.fromisoformat(payout["created_at"]) if payout else None
 
     async def balance(self, request: Request) -> Response:
         refused = self._refuse(request)

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from afriflow.providers.paydunya.simulator.notification import encode
 from afriflow.providers.paydunya.simulator.switches import Switchboard
-from afriflow.simulator.http import Work
+from afriflow.simulator.http import Request, Work
 from afriflow.simulator.notebook import Value
 from afriflow.simulator.seat import Seat
 
@@ -68,6 +68,11 @@ class Invoices:
             return invoice
         return self.settle(token, "cancelled", later=self.later) or self._seat.notebook.get("invoice", token)
 
+    def made_at(self, request: Request) -> datetime | None:
+        """Tell when the invoice was made that a request asks for."""
+        invoice = self._seat.notebook.get("invoice", request.parts["token"])
+        return datetime.fromisoformat(invoice["created_at"]) if invoice else None
+
     def expires_at(self, invoice: Value) -> datetime:
         return datetime.fromisoformat(invoice["created_at"]) + EXPIRES_AFTER
 
@@ -119,9 +124,15 @@ class Invoices:
         url = branch(invoice["order"], "actions").get("callback_url") or self._seat.settings.callback_url
         if not str(url).startswith(("http://", "https://")):
             return
-        body, content_type = encode(self.content(invoice), self._switches.now.notification)
-        headers = {"content-type": content_type, "user-agent": _USER_AGENT}
-        await self._seat.callbacks.send(str(url), body, lambda _: headers)
+        notation, content = self._switches.now.notification, self.content(invoice)
+        headers = {"content-type": encode(content, notation)[1], "user-agent": _USER_AGENT}
+        await self._seat.callbacks.send(
+            str(url),
+            content,
+            paid="completed",
+            encode=lambda content: encode(content, notation)[0],
+            headers=lambda _: headers,
+        )
 
     def content(self, invoice: Value) -> dict[str, Any]:
         """Write what confirm answers; PHP writes what is empty as a list, also where an object belongs."""

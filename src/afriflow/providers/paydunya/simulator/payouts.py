@@ -42,6 +42,7 @@ class Payouts:
             "due": None,
             "transaction_id": f"TFA-TX-{self._draw(10)}",
             "disburse_tx_id": "",
+            "created_at": self._seat.clock.now().isoformat(),
             "updated_at": self._now(),
         }
         while True:  # after a restart the same seed draws the same tokens again
@@ -125,9 +126,15 @@ class Payouts:
     async def notify(self, payout: Value) -> None:
         """Tell the merchant how a payout ended: flat fields, as JSON in a form (the encoding that was seen)."""
         chosen = self._switches.now.notification
-        body, content_type = encode(self.content(payout), "json_in_form" if chosen == "form" else chosen)
-        headers = {"content-type": content_type}
-        await self._seat.callbacks.send(str(payout["callback_url"]), body, lambda _: headers)
+        notation, content = "json_in_form" if chosen == "form" else chosen, self.content(payout)
+        headers = {"content-type": encode(content, notation)[1]}
+        await self._seat.callbacks.send(
+            str(payout["callback_url"]),
+            content,
+            paid="success",
+            encode=lambda content: encode(content, notation)[0],
+            headers=lambda _: headers,
+        )
 
     def _move(self, country: str, amount: int) -> bool:
         """Add to a balance, or take from it what is there."""
