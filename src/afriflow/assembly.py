@@ -45,10 +45,11 @@ from afriflow.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What every station stands on: settings, time, secrets, and the connections to the outside."""
+    """What every station stands on: settings, time, lots, secrets, and the connections to the outside."""
 
     settings: Settings
     clock: Clock
+    chance: random.Random
     ids: Ids
     vault: Vault
     database: Database
@@ -92,14 +93,13 @@ async def assemble(settings: Settings, *, clock: Clock | None = None) -> Assembl
 
     Raises whatever PostgreSQL raises when it is not there; Redis may be away.
     """
-    ground = await _open(settings, clock or SystemClock())
-    database, clock, ids, accounts, factory = (
-        ground.database,
-        ground.clock,
-        ground.ids,
-        ground.accounts,
-        ground.factory,
-    )
+    return put_together(await _open(settings, clock or SystemClock()))
+
+
+def put_together(ground: Ground) -> Assembly:
+    """Put the stations on their ground; opens nothing itself, so that a simulation can bring a ground of its own."""
+    settings, database, clock, ids = ground.settings, ground.database, ground.clock, ground.ids
+    accounts, factory = ground.accounts, ground.factory
     secret, lease = ground.vault.attempt_secret, settings.send_lease_seconds
     first_check, base_url = settings.follow_ladder_seconds[0], settings.base_url
     router = Router(database, accounts, ground.health, clock)
@@ -133,7 +133,7 @@ async def assemble(settings: Settings, *, clock: Clock | None = None) -> Assembl
         disburser=Disburser(database, idempotency, accounts, router, *outgoing),
         receiver=Receiver(database, accounts, factory, ids, clock),
         processor=Processor(database, accounts, factory, recorder, out_recorder, follower.check, clock),
-        deliverer=Deliverer(database, *delivery),
+        deliverer=Deliverer(database, *delivery, ground.chance),
         # Twice the ladder: what is older has long been marked unresolved and is asked for by hand.
         sweeper=Sweeper(database, 2 * settings.follow_ladder_seconds[-1]),
         refresher=Refresher(database, accounts, factory),
@@ -145,6 +145,7 @@ async def assemble(settings: Settings, *, clock: Clock | None = None) -> Assembl
 
 async def _open(settings: Settings, clock: Clock) -> Ground:
     vault, redis = Vault(secret_key(settings)), open_redis(settings)
+    chance = random.SystemRandom()
     database = await Database.connect(
         settings.database_url,
         connections_max=settings.database_connections_max,
@@ -154,6 +155,7 @@ async def _open(settings: Settings, clock: Clock) -> Ground:
     return Ground(
         settings=settings,
         clock=clock,
+        chance=chance,
         ids=Ids(clock),
         vault=vault,
         database=database,
@@ -162,7 +164,7 @@ async def _open(settings: Settings, clock: Clock) -> Ground:
         delivery_session=open_session(connections_max=settings.provider_connections_max),
         accounts=Accounts(vault, settings.base_url),
         factory=PaymentFactory(provider_session, clock, timeout_seconds=settings.provider_timeout_seconds),
-        health=Health(redis, _breaker_limits(settings), random.SystemRandom()),
+        health=Health(redis, breaker_limits(settings), chance),
     )
 
 
@@ -188,7 +190,7 @@ def secret_key(settings: Settings) -> bytes:
     return hashlib.sha256(path.read_bytes()).digest()
 
 
-def _breaker_limits(settings: Settings) -> BreakerLimits:
+def breaker_limits(settings: Settings) -> BreakerLimits:
     return BreakerLimits(
         window_seconds=settings.breaker_window_seconds,
         calls_min=settings.breaker_calls_min,

@@ -20,10 +20,6 @@ CLOCKS_AND_LOTS = {
     ("cli.py", "uuid.uuid4"): "a key and a reference for a person who gave none",
     ("core/clock.py", "datetime.datetime.now"): "the clock itself",
     ("core/ids.py", "secrets.token_bytes"): "ids and links; handed in, so that a simulation draws its own",
-    (
-        "delivery/deliver.py",
-        "random.uniform",
-    ): "jitter: deliveries that failed together must not come again together",
     ("delivery/sign.py", "secrets.token_bytes"): "an endpoint's secret",
     ("demo/merchant.py", "secrets.token_urlsafe"): "the demo's password, made once",
     ("demo/run.py", "random.Random"): "the demo's phones: nobody repeats them",

@@ -50,7 +50,7 @@ class _Outcome:
 
 
 class Deliverer:
-    """Delivers one message a call; made once per process."""
+    """Delivers one message a call; made once per process. chance: for jitter."""
 
     def __init__(
         self,
@@ -59,12 +59,14 @@ class Deliverer:
         clock: Clock,
         session: aiohttp.ClientSession,
         limits: DeliveryLimits,
+        chance: random.Random,
     ) -> None:
         self._database = database
         self._vault = vault
         self._clock = clock
         self._session = session
         self._limits = limits
+        self._chance = chance
 
     async def deliver(self, payload: Payload) -> None:
         """Try to deliver. payload: merchant_id, delivery_id. Raises Snooze until it is heard or given up."""
@@ -140,7 +142,7 @@ class Deliverer:
             page("delivery_given_up", endpoint_id=row["endpoint_id"], tries=row["tries"] + 1)
             return
         tries: int = row["tries"]
-        pause = max(ladder[tries] * random.uniform(0.8, 1.2), outcome.retry_after_seconds)
+        pause = max(ladder[tries] * self._chance.uniform(0.8, 1.2), outcome.retry_after_seconds)
         await self._keep(row, outcome, "waiting", pause)
         raise Snooze(pause)
 
