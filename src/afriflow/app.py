@@ -23,6 +23,7 @@ from afriflow.web.api_setup import (
 )
 from afriflow.web.errors import on_http, on_ours, on_unforeseen
 from afriflow.web.health import live, ready
+from afriflow.web.metrics import metrics
 from afriflow.web.pages import PAGES
 from afriflow.web.reference import openapi_document, reference_page
 from afriflow.web.strict import StrictRequest
@@ -52,6 +53,7 @@ def build_app(house: Assembly, *, others: Sequence[Any] = ()) -> Litestar:
             receive,
             live,
             ready,
+            metrics,
             openapi_document,
             reference_page,
             *PAGES,

@@ -34,6 +34,7 @@ from afriflow.merchants.accounts import Accounts
 from afriflow.merchants.vault import Vault
 from afriflow.port.factory import PaymentFactory
 from afriflow.port.http import open_session
+from afriflow.reconcile.audit import Auditor
 from afriflow.reconcile.sweep import Sweeper
 from afriflow.routing.announce import Announcer
 from afriflow.routing.circuit import BreakerLimits
@@ -84,6 +85,7 @@ class Assembly(Ground):
     processor: Processor
     deliverer: Deliverer
     sweeper: Sweeper
+    auditor: Auditor
     refresher: Refresher
     checkout_limits: Limits
 
@@ -136,6 +138,7 @@ def put_together(ground: Ground) -> Assembly:
         deliverer=Deliverer(database, *delivery, ground.chance),
         # Twice the ladder: what is older has long been marked unresolved and is asked for by hand.
         sweeper=Sweeper(database, 2 * settings.follow_ladder_seconds[-1]),
+        auditor=Auditor(database),
         refresher=Refresher(database, accounts, factory),
         checkout_limits=Limits(
             settings.session_seconds, settings.session_seconds_min, settings.session_seconds_max

@@ -44,6 +44,9 @@ class Settings:
         20, "per process; no connection is held while a provider is called, so few serve many"
     )
     statement_timeout_seconds: float = _setting(10.0, "a statement that takes longer is a fault, not load")
+    audit_timeout_seconds: float = _setting(
+        900.0, "one rule of `afriflow audit` over all rows; a million payments take seconds"
+    )
     redis_timeout_seconds: float = _setting(
         0.05, "Redis only makes us faster: past this we go on without it (stock clients wait 3.8 s)"
     )

@@ -27,6 +27,7 @@ def schedules(house: Assembly) -> list[Schedule]:
 
     return [
         Schedule("sweep", "*/5 * * * *", house.sweeper.sweep),  # open attempts that no job follows
+        Schedule("audit", "* * * * *", house.auditor.look),  # does what must hold still hold?
         Schedule("refresh", "*/10 * * * *", house.refresher.refresh),  # what each provider account may do now
         Schedule("prune", "17 * * * *", prune),  # the queue's log, ended sessions
     ]

@@ -110,6 +110,9 @@ class TestStatements:
             "afriflow.merchants.store.SESSIONS_PRUNE": "housekeeping",
             "afriflow.ledger.store.TRANSACTION_BY_TOKEN": "whose link is it",
             "afriflow.ledger.store.REFERENCE_OWNER": "whose reference is it",
+            "afriflow.reconcile.store.VIOLATIONS_PER_RULE": "the metric is of the whole house",
+            "afriflow.reconcile.rules_store.PROCESSING_HAS_ATTEMPT": "the audit looks at everybody's rows",
+            "afriflow.reconcile.rules_store.KEY_LEADS_SOMEWHERE": "the audit looks at everybody's rows",
         }
         own = {
             name

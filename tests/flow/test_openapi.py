@@ -31,6 +31,7 @@ OPERATIONS = {
     ("post", "/api/webhooks/{provider}/{account_id}"),
     ("get", "/health/live"),
     ("get", "/health/ready"),
+    ("get", "/metrics"),
 }
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 TYPES = {"null", "boolean", "object", "array", "number", "string", "integer"}
@@ -121,7 +122,9 @@ class TestTheDocument:
         assert {(method, path) for method, path, _ in operations(described)} >= OPERATIONS
 
     def test_nothing_but_the_api_is_in_it(self, described: Any) -> None:
-        assert [path for path in described["paths"] if not path.startswith(("/api/", "/health/"))] == []
+        assert [
+            path for path in described["paths"] if not path.startswith(("/api/", "/health/", "/metrics"))
+        ] == []
 
     def test_every_reference_leads_somewhere(self, described: Any) -> None:
         references = [node for at, node in everything(described) if at.endswith("/$ref")]
@@ -206,7 +209,7 @@ class TestTheDocument:
         assert {(scheme["type"], scheme["scheme"]) for scheme in schemes.values()} == {("http", "bearer")}
         for method, path, operation in operations(described):
             guarded = operation.get("security", described.get("security"))
-            is_open = path.startswith(("/api/webhooks/", "/health/"))
+            is_open = path.startswith(("/api/webhooks/", "/health/", "/metrics"))
             assert (guarded == []) is is_open, (method, path)
 
     async def test_a_person_can_read_it(self, demo: Any, session: Any) -> None:

@@ -17,7 +17,7 @@ TABLES_OF_FACTS = {"db/tables.py": "the whole database on one page: declarations
 CLOCKS_AND_LOTS = {
     ("assembly.py", "random.SystemRandom"): "the chance that is handed to whoever draws lots",
     ("assembly.py", "secrets.token_bytes"): "the demo's secret key, made once",
-    ("cli.py", "uuid.uuid4"): "a key and a reference for a person who gave none",
+    ("cli/client.py", "uuid.uuid4"): "a key and a reference for a person who gave none",
     ("core/clock.py", "datetime.datetime.now"): "the clock itself",
     ("core/ids.py", "secrets.token_bytes"): "ids and links; handed in, so that a simulation draws its own",
     ("delivery/sign.py", "secrets.token_bytes"): "an endpoint's secret",

@@ -122,11 +122,11 @@ def test_every_finding_of_the_doctor_has_its_sentence_and_its_facts(modules: lis
 
 def test_every_sentence_that_is_said_by_name_exists_and_gets_its_facts(modules: list[Module]) -> None:
     found: list[str] = []
-    for module, call in _calls(modules, {"say", "_t"}):
+    for module, call in _calls(modules, {"say", "t"}):
         first = call.args[0] if call.args else None
         if not isinstance(first, ast.Constant):
             continue
-        key = f"cli.{first.value}" if called(call) == "_t" else str(first.value)
+        key = f"cli.{first.value}" if called(call) == "t" else str(first.value)
         given = {keyword.arg for keyword in call.keywords}
         sentence = keys("en").get(key)
         if sentence is None or (None not in given and not placeholders(sentence) <= given):

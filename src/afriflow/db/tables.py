@@ -194,6 +194,12 @@ transactions = Table(
     CheckConstraint("refunded_minor = 0 OR status = 'succeeded'", name="refunded_only_when_paid"),
     Index("ix_transactions_recent", "merchant_id", "mode", "id"),
     Index("ix_transactions_status", "merchant_id", "mode", "status", "id"),
+    Index("ix_transactions_changed", "updated_at"),
+    Index(
+        "ix_transactions_unfinished",
+        "expires_at",
+        postgresql_where=text("status IN ('requires_payment_method', 'requires_action', 'processing')"),
+    ),
 )
 
 checkout_sessions = Table(  # looked up by the token in a payer's link
@@ -304,6 +310,7 @@ disbursements = (
         CheckConstraint(f"amount_minor BETWEEN 1 AND {AMOUNT_MINOR_MAX}", name="amount"),
         Index("ix_disbursements_recent", "merchant_id", "mode", "kind", "id"),
         Index("ix_disbursements_transaction", "merchant_id", "transaction_id"),
+        Index("ix_disbursements_changed", "updated_at"),
         Index(
             "ix_disbursements_open",
             "merchant_id",
@@ -460,6 +467,7 @@ deliveries = Table(
     CheckConstraint("status IN ('waiting', 'delivered', 'given_up')", name="status"),
     Index("ix_deliveries_order", "merchant_id", "endpoint_id", "subject_id", "sequence"),
     Index("ix_deliveries_event", "merchant_id", "event_id"),
+    Index("ix_deliveries_waiting", "created_at", postgresql_where=text("status = 'waiting'")),
 )
 
 delivery_attempts = Table(
@@ -474,4 +482,25 @@ delivery_attempts = Table(
     Column("duration_ms", Integer, nullable=False),
     _time("created_at"),
     PrimaryKeyConstraint("merchant_id", "delivery_id", "number"),
+)
+
+# ── what the audit found ────────────────────────────────────────────────────────────────────────────────────────
+audits = Table(  # how far the look by the clock has come; one row, of nobody
+    "audits",
+    metadata,
+    Column("merchant_id", Text, primary_key=True),
+    Column("looked_until", DateTime(timezone=True), nullable=False),
+    _time("finished_at", nullable=True),
+)
+
+violations = Table(  # what is broken now: a row goes when the next look finds it whole
+    "violations",
+    metadata,
+    _merchant(),
+    Column("rule", Text, nullable=False),
+    Column("subject_id", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    _time("found_at"),
+    _time("seen_at"),
+    PrimaryKeyConstraint("merchant_id", "rule", "subject_id"),
 )

@@ -1,0 +1,141 @@
+"""The commands: what a person types, in French and in English."""
+
+import os
+import sys
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from afriflow.cli.client import checkout, providers, transactions
+from afriflow.cli.proof import audit
+from afriflow.cli.words import asynchronous, database_settings, said, t
+from afriflow.core.transaction import Mode
+from afriflow.port.factory import specs
+from afriflow.port.provider import Spec
+from afriflow.settings import Settings
+
+
+@click.group(help=t("afriflow"))
+def main() -> None:
+    """Dispatch to a command."""
+
+
+@main.command(help=t("start"))
+@asynchronous
+async def start() -> None:
+    from afriflow.demo.run import start as run  # noqa: PLC0415 — other commands need no demo
+
+    await run(Settings.from_environment(), _welcome)
+
+
+def _welcome(facts: dict[str, Any]) -> None:
+    click.echo(
+        t(
+            "ready",
+            url=facts["url"],
+            dashboard_url=facts["dashboard_url"],
+            user=facts["dashboard_user"],
+            password=facts["dashboard_password"],
+            phone_url=facts["phone_url"],
+            api_key=facts["api_key"],
+            first_payment=facts["first_payment"],
+        )
+    )
+
+
+@main.command(help=t("serve"))
+@asynchronous
+async def serve() -> None:
+    from afriflow.serve import serve as run  # noqa: PLC0415
+
+    await run(Settings.from_environment())
+
+
+@main.command(help=t("work"))
+@asynchronous
+async def work() -> None:
+    from afriflow.serve import work as run  # noqa: PLC0415
+
+    await run(Settings.from_environment())
+
+
+@main.command(help=t("migrate"))
+@asynchronous
+async def migrate() -> None:
+    from afriflow.db.migrate import migrate as run  # noqa: PLC0415
+
+    await run(database_settings().database_url)
+    click.echo(t("migrated"))
+
+
+@main.command(help=t("doctor"))
+@click.option("--provider", default=None, help=t("doctor_provider"))
+@asynchronous
+async def doctor(provider: str | None) -> None:
+    from afriflow.conformance.checkup import check_up  # noqa: PLC0415
+    from afriflow.doctor import examine  # noqa: PLC0415
+
+    if provider is None:
+        findings = await examine(database_settings())
+    else:
+        findings = await check_up(Settings.from_environment(), _spec(provider), os.environ)
+    sys.exit(0 if said(findings) else 1)
+
+
+@main.command(help=t("conformance"))
+@click.argument("provider")
+@click.option("--live", is_flag=True, help=t("conformance_live"))
+@asynchronous
+async def conformance(provider: str, live: bool) -> None:
+    from afriflow.conformance.run import NotReady, run  # noqa: PLC0415
+
+    try:
+        findings = await run(Settings.from_environment(), _spec(provider), os.environ if live else None)
+    except NotReady as lack:
+        said([lack.finding])
+        sys.exit(3)
+    sys.exit(0 if said(findings) else 1)
+
+
+def _spec(provider: str) -> Spec:
+    found = specs().get(provider)
+    if found is None:
+        raise click.ClickException(t("no_provider", known=", ".join(specs())))
+    return found
+
+
+@main.command(help=t("simulate"))
+@click.argument("provider")
+@click.option("--port", default=0, help=t("simulate_port"))
+@click.option("--callback-url", default=None, help=t("simulate_callback_url"))
+@asynchronous
+async def simulate(provider: str, port: int, callback_url: str | None) -> None:
+    from afriflow.simulator.seat import simulated_providers  # noqa: PLC0415
+    from afriflow.simulator.serve import PHONE_PATH, standing_alone, until_stopped  # noqa: PLC0415
+
+    if provider not in simulated_providers():
+        raise click.ClickException(t("not_simulated", known=", ".join(simulated_providers())))
+    spec = specs()[provider]
+    try:
+        async with standing_alone(provider, spec.demo_config, port=port, callback_url=callback_url) as url:
+            click.echo(
+                t(
+                    "simulated",
+                    title=spec.title,
+                    url=url,
+                    base_url=url + urlsplit(spec.base_urls[Mode.TEST]).path,
+                    credentials="\n                     ".join(
+                        f"{k} = {v}" for k, v in spec.demo_config.items()
+                    ),
+                    callback_url=callback_url or t("simulated_nowhere"),
+                    phone_url=f"{url}{PHONE_PATH}",
+                )
+            )
+            await until_stopped()
+    except OSError as error:
+        raise click.ClickException(t("simulate_not_possible", port=port, reason=error)) from error
+
+
+for _command in (audit, checkout, transactions, providers):
+    main.add_command(_command)

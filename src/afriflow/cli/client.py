@@ -1,0 +1,112 @@
+"""The commands that speak to a running AfriFlow over HTTP."""
+
+import os
+import uuid
+from typing import Any
+
+import aiohttp
+import click
+import msgspec
+
+from afriflow.cli.words import asynchronous, language, t
+from afriflow.settings import Settings
+
+
+@click.command(help=t("checkout"))
+@click.option("--amount", type=int, required=True, help=t("checkout_amount"))
+@click.option("--currency", default="XOF", show_default=True)
+@click.option("--country", default="SN", show_default=True)
+@click.option("--phone", default=None, help=t("checkout_phone"))
+@click.option("--operator", default=None, help=t("checkout_operator"))
+@click.option("--otp", default=None, help=t("checkout_otp"))
+@click.option("--reference", default=None, help=t("checkout_reference"))
+@click.option("--key", default=None, help=t("checkout_key"))
+@asynchronous
+async def checkout(
+    amount: int,
+    currency: str,
+    country: str,
+    phone: str | None,
+    operator: str | None,
+    otp: str | None,
+    reference: str | None,
+    key: str | None,
+) -> None:
+    body: dict[str, Any] = {
+        "amount": amount,
+        "currency": currency,
+        "country": country,
+        "reference": reference or f"cli-{uuid.uuid4().hex[:12]}",
+    }
+    if phone:
+        method = {"type": "mobile_money", "phone": phone, "operator": operator, "otp": otp}
+        body["payment_method"] = {name: value for name, value in method.items() if value}
+    await _show("POST", "/api/checkout", body=body, headers={"idempotency-key": key or uuid.uuid4().hex})
+
+
+@click.command(help=t("transactions"))
+@click.argument("transaction_id", required=False)
+@click.option("--status", default=None)
+@click.option("--limit", default=20, show_default=True)
+@asynchronous
+async def transactions(transaction_id: str | None, status: str | None, limit: int) -> None:
+    if transaction_id:
+        await _show("GET", f"/api/transactions/{transaction_id}")
+        return
+    page = await _call(
+        "GET", "/api/transactions", query={"limit": str(limit), **({"status": status} if status else {})}
+    )
+    for item in page["data"]:
+        method: dict[str, Any] = item["payment_method"] or {}
+        operator = method.get("operator") or "-"
+        click.echo(
+            f"{item['created_at'][:19]}  {item['id']}  {item['status']:<24}{item['amount_display']:>16}  "
+            f"{operator:<14}{item['provider'] or '-':<10}{item['reference']}"
+        )
+
+
+@click.command(help=t("providers"))
+@asynchronous
+async def providers() -> None:
+    page = await _call("GET", "/api/providers")
+    for item in page["data"]:
+        health = "✓" if item["healthy"] else "✗"
+        countries = ",".join(sorted({route["country"] for route in item["routes"]}))
+        click.echo(
+            f"{health} {item['id']:<24}{item['provider']:<12}{item['mode']:<6}{item['status']:<8}{countries}"
+        )
+
+
+async def _show(method: str, path: str, **how: Any) -> None:
+    click.echo(msgspec.json.format(msgspec.json.encode(await _call(method, path, **how)), indent=2).decode())
+
+
+async def _call(
+    method: str,
+    path: str,
+    *,
+    body: Any = None,
+    query: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Any:
+    """Speak to a running AfriFlow: the one of AFRIFLOW_URL and AFRIFLOW_API_KEY, else the demo of this home."""
+    url, key = os.environ.get("AFRIFLOW_URL"), os.environ.get("AFRIFLOW_API_KEY")
+    if not (url and key):
+        ready = Settings.from_environment().home / "ready.json"
+        if not ready.exists():
+            raise click.ClickException(t("not_running", path=ready))
+        facts = msgspec.json.decode(ready.read_bytes())
+        url, key = url or facts["url"], key or facts["api_key"]
+    sent = {"authorization": f"Bearer {key}", "accept-language": language(), **(headers or {})}
+    timeout = aiohttp.ClientTimeout(total=90)
+    async with (
+        aiohttp.ClientSession(trust_env=False, timeout=timeout) as session,
+        session.request(method, url.rstrip("/") + path, json=body, params=query, headers=sent) as response,
+    ):
+        answer = await response.json(content_type=None)
+    if response.status >= 400:
+        lines = [answer.get("detail", str(response.status))]
+        lines += [f"  {fault['pointer']}: {fault['detail']}" for fault in answer.get("errors", [])]
+        lines += [f"  {item['account']}: {item['why']}" for item in answer.get("considered", [])]
+        raise click.ClickException("\n".join(lines))
+    return answer

@@ -1,0 +1,72 @@
+"""How commands speak: the person's language, errors as one line, findings as a list."""
+
+import functools
+import locale
+import os
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import click
+
+from afriflow.core.errors import AfriFlowError
+from afriflow.core.language import LANGUAGES, say
+from afriflow.port.examine import Finding
+from afriflow.settings import Settings
+
+Command = Callable[..., Coroutine[Any, Any, None]]
+
+
+def language() -> str:
+    """Read the person's language as the shell says it, English where it says nothing of ours."""
+    for variable in ("AFRIFLOW_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        text = os.environ.get(variable, "")
+        if text:
+            return text[:2] if text[:2] in LANGUAGES else "en"
+    return (locale.getlocale()[0] or "en")[:2]
+
+
+def t(key: str, **facts: object) -> str:
+    """Say a sentence of the commands in the person's language."""
+    return say(f"cli.{key}", language(), **facts)
+
+
+def asynchronous(command: Command) -> Callable[..., None]:
+    """Run a command in an event loop, and say what went wrong in one line."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        import uvloop  # noqa: PLC0415 — not on every system; asyncio's own loop does elsewhere
+
+        from afriflow.local.errors import LocalServersError  # noqa: PLC0415
+
+        try:
+            uvloop.run(command(*arguments, **options))
+        except KeyboardInterrupt:
+            sys.exit(130)
+        except LocalServersError as error:
+            raise click.ClickException(error.message(language())) from error
+        except AfriFlowError as error:
+            sentence = say(f"error.{error.code}", language(), **error.facts)
+            raise click.ClickException(sentence) from error
+        except (ValueError, OSError) as error:
+            raise click.ClickException(str(error)) from error
+
+    return run
+
+
+def said(findings: Sequence[Finding]) -> bool:
+    """Say what was found, and tell whether all of it is good."""
+    for finding in findings:
+        click.echo(
+            f"{'✓' if finding.good else '✗'} {say(f'doctor.{finding.code}', language(), **finding.facts)}"
+        )
+    return all(finding.good for finding in findings)
+
+
+def database_settings() -> Settings:
+    """Read the settings of a command that needs a database that is there already."""
+    settings = Settings.from_environment()
+    if not settings.database_url:
+        raise click.ClickException(t("database_url_missing"))
+    return settings
