@@ -23,8 +23,8 @@ _KNOWN_TO_THE_DOOR = {"limit_bytes", "reason"}
 # Sections of which every sentence must have somebody who says it.
 _SAID_BY_CODE = ("error", "field", "failure", "action", "status", "why")
 _NO_RUNNING = ("afriflow.__main__", "afriflow.db.migrations")
-# enter_otp has a second sentence, for when the code to dial is known (ledger.present).
-_VARIANTS = {"action.enter_otp_dial"}
+# Second sentences of an action: the code to dial is known, the operator explains, the prompt has to be called up.
+_VARIANTS = {"action.enter_otp_dial", "action.enter_otp_guided", "action.approve_by_hand"}
 
 
 def placeholders(sentence: str) -> set[str]:

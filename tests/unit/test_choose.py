@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from afriflow.core.language import say
-from afriflow.core.method import MethodType, PaymentMethod
+from afriflow.core.method import Guide, MethodType, PaymentMethod
 from afriflow.core.money import Money
 from afriflow.core.transaction import Mode
 from afriflow.merchants.accounts import Contract
@@ -35,7 +35,8 @@ def a_contract(
         base_urls={}, routes=routes or (ORANGE,), config_type=SimpleNamespace, adapter=SimpleNamespace,  # type: ignore[arg-type]
         identify=lambda _: (),
     )  # fmt: skip
-    opened = Account(account, "mer_1", provider, Mode.TEST, "", "", None)
+    bounds = fields.pop("bounds", ())
+    opened = Account(account, "mer_1", provider, Mode.TEST, "", "", None, bounds)
     paused = {"paused_at": None, "paused_by": None, "paused_why": None}
     return Contract(account=opened, spec=spec, priority=priority, **{**paused, **fields})
 
@@ -235,6 +236,15 @@ def test_what_the_provider_tells_of_the_account_goes_before_its_general_limits(
 def test_a_wider_limit_of_the_account_lets_more_through() -> None:
     narrow = replace(ORANGE, maximum_minor=1000)
     assert asked(WISH, a_contract("a", narrow, bounds=(a_bound(maximum_minor=10_000),))) == ["a"]
+
+
+def test_how_the_accounts_payers_approve_is_what_the_provider_tells() -> None:
+    guide = Guide(payee="Acme")
+    told = a_bound(authorization=Authorization.OTP_FIRST, guide=guide)
+    (candidate,) = choose(WISH, [a_contract("a", bounds=(told,))], Rules()).candidates
+    assert (candidate.route.authorization, candidate.route.guide) == (Authorization.OTP_FIRST, guide)
+    (candidate,) = choose(WISH, [a_contract("a", bounds=(a_bound(),))], Rules()).candidates
+    assert candidate.route.authorization is ORANGE.authorization
 
 
 def test_what_is_told_of_payouts_says_nothing_of_payments() -> None:

@@ -193,8 +193,11 @@ def opening(
     """Say in which state a payment begins: nobody chose, the payer needs a code first, or the provider is called."""
     if method is None or decision is None:
         return TransactionStatus.REQUIRES_PAYMENT_METHOD, None
-    if decision.candidates[0].route.authorization is Authorization.OTP_FIRST and otp is None:
+    route = decision.candidates[0].route
+    if route.authorization is Authorization.OTP_FIRST and otp is None:
         operator = operators().get(method.operator or "")
         code = operator.otp_ussd if operator else None
-        return TransactionStatus.REQUIRES_ACTION, NextAction(ActionType.ENTER_OTP, code=code)
+        return TransactionStatus.REQUIRES_ACTION, NextAction(
+            ActionType.ENTER_OTP, code=code, guide=route.guide
+        )
     return TransactionStatus.PROCESSING, None

@@ -1,5 +1,6 @@
 """How someone pays and what they have to do next: the payment method, the next action, the failure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -25,6 +26,35 @@ class PaymentMethod:
     msisdn: Msisdn | None = None
 
 
+class Authorization(StrEnum):
+    """What the payer does to approve, as far as it is known before asking the provider."""
+
+    APPROVE_ON_PHONE = "approve_on_phone"
+    OTP_FIRST = "otp_first"  # the payer gets a code before we ask the provider
+    REDIRECT = "redirect"
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One way to an operator's prompt or code. title, steps: by language. link: what a tap opens (tel:, https:)."""
+
+    title: Mapping[str, str]
+    steps: Mapping[str, tuple[str, ...]]
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """What an operator tells its payers to do, in its own words.
+
+    payee: the name that the prompt shows. by_hand: the prompt does not come by itself, the payer has to call it up.
+    """
+
+    channels: tuple[Channel, ...] = ()
+    payee: str | None = None
+    by_hand: bool = False
+
+
 class ActionType(StrEnum):
     APPROVE_ON_PHONE = "approve_on_phone"
     ENTER_OTP = "enter_otp"
@@ -44,7 +74,8 @@ class NextAction:
     """What the payer has to do now.
 
     url: where to send the payer (redirect, show_qr). payload: what the QR code holds. code: the USSD code to dial.
-    expires_at: when the prompt or the link stops working, None when the provider does not say.
+    expires_at: when the prompt or the link stops working, None when the provider does not say. guide: the operator's
+    own words about it, where the provider passes them on.
     """
 
     type: ActionType
@@ -52,6 +83,7 @@ class NextAction:
     payload: str | None = None
     code: str | None = None
     expires_at: datetime | None = None
+    guide: Guide | None = None
 
 
 class FailureCode(StrEnum):

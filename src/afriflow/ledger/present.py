@@ -11,23 +11,14 @@ from afriflow.core.language import say
 from afriflow.core.method import Failure, FailureCode, NextAction
 from afriflow.core.money import EXPONENTS, Money
 from afriflow.core.msisdn import mask
-from afriflow.core.operator import operators
 from afriflow.db.engine import Record
+from afriflow.ledger.present_action import ShownAction, show_action
 
 
 class ShownMethod(msgspec.Struct, frozen=True):
     type: str
     operator: str | None
     phone: str | None
-
-
-class ShownAction(msgspec.Struct, frozen=True):
-    type: str
-    message: str
-    url: str | None = None
-    payload: str | None = None
-    code: str | None = None
-    expires_at: datetime | None = None
 
 
 class ShownFailure(msgspec.Struct, frozen=True):
@@ -161,7 +152,7 @@ def _fields(row: Record, attempts: Sequence[Record], base_url: str, language: st
         },
         "payment_method": method,
         "provider": shown[-1].provider if shown else None,
-        "next_action": _action(row, display, language),
+        "next_action": show_action(row, display, language),
         "checkout_url": f"{base_url}/pay/{row['token']}",
         "failure": show_failure(row["failure"], language),
         "late": row["late"],
@@ -196,31 +187,6 @@ def _attempt(row: Record, language: str) -> ShownAttempt:
         failure=show_failure(row["failure"], language),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
-    )
-
-
-def _action(row: Record, display: str, language: str) -> ShownAction | None:
-    stored = row["next_action"]
-    if stored is None:
-        return None
-    operator = operators().get(row["method_operator"] or "")
-    key = (
-        "action.enter_otp_dial"
-        if stored["type"] == "enter_otp" and stored.get("code")
-        else f"action.{stored['type']}"
-    )
-    wallet = operator.wallet if operator else ""
-    # Some operators' codes hold the amount, as the payer dials it: *144*4*6*5000#.
-    code: str | None = stored.get("code")
-    code = code and code.replace("{amount}", Money(row["amount_minor"], row["currency"]).text())
-    expires_at = stored.get("expires_at")
-    return ShownAction(
-        type=stored["type"],
-        message=say(key, language, amount=display, wallet=wallet, code=code),
-        url=stored.get("url"),
-        payload=stored.get("payload"),
-        code=code,
-        expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
     )
 
 

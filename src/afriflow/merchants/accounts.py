@@ -23,7 +23,7 @@ from afriflow.port.provider import Account, Spec
 class Contract:
     """A provider account as routing sees it.
 
-    priority: smaller is asked first. bounds: what the provider last told of the account, empty where it does not.
+    priority: smaller is asked first.
     """
 
     account: Account
@@ -32,7 +32,6 @@ class Contract:
     paused_at: datetime | None
     paused_by: str | None
     paused_why: str | None
-    bounds: tuple[Bound, ...] = ()
 
 
 class Accounts:
@@ -133,10 +132,10 @@ class Accounts:
             base_url=row["base_url"],
             callback_url=f"{self._base_url}/api/webhooks/{row['provider']}/{row['id']}",
             config=fill_config(spec, row["id"], {**row["config"], **secret_part}),
+            bounds=msgspec.convert(row["bounds"] or [], tuple[Bound, ...]),
         )
-        bounds = msgspec.convert(row["bounds"] or [], tuple[Bound, ...])
         paused = (row["paused_at"], row["paused_by"], row["paused_why"])
-        return Contract(account, spec, row["priority"], *paused, bounds)
+        return Contract(account, spec, row["priority"], *paused)
 
 
 async def make_merchant(

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 
 from afriflow.core.clock import Clock
 from afriflow.core.evidence import Word
-from afriflow.core.method import MethodType, NextAction, PaymentMethod
+from afriflow.core.method import Authorization, Guide, MethodType, NextAction, PaymentMethod
 from afriflow.core.money import Money
 from afriflow.core.transaction import Mode
+from afriflow.port.bounds import Bound
 from afriflow.port.http import ProviderHttp
 
 
@@ -40,6 +41,7 @@ class Account:
     base_url: where this account's provider answers; a setting, so that a sandbox or a simulator can stand there.
     callback_url: the public address of our webhook for this account; signatures are checked against it and not
     against the Host that a proxy left. config: the provider's own config type, filled and checked by the factory.
+    bounds: what the provider last told of the account, empty where it does not.
     """
 
     id: str
@@ -49,6 +51,7 @@ class Account:
     base_url: str
     callback_url: str
     config: Any
+    bounds: tuple[Bound, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +169,6 @@ class PaymentProvider(Protocol):
 Memory = dict[str, Any]
 
 
-class Authorization(StrEnum):
-    """What the payer does to approve, as far as it is known before asking the provider."""
-
-    APPROVE_ON_PHONE = "approve_on_phone"
-    OTP_FIRST = "otp_first"  # the payer gets a code before we ask the provider
-    REDIRECT = "redirect"
-
-
 class Resend(StrEnum):
     """When the same order may be sent to the provider again after an unclear answer."""
 
@@ -187,6 +182,7 @@ class Route:
     """One thing a provider can carry: a method of an operator in a country and a currency.
 
     minimum_minor, maximum_minor: limits in minor units; None = not known. decimals: how many the provider carries.
+    guide: what the operator tells its payers, where the provider passes it on.
     """
 
     country: str
@@ -197,6 +193,7 @@ class Route:
     minimum_minor: int | None = None
     maximum_minor: int | None = None
     decimals: int = 0
+    guide: Guide | None = None
 
 
 @dataclass(frozen=True, slots=True)

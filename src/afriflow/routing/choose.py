@@ -157,7 +157,7 @@ def _route(wish: Wish, contract: Contract) -> tuple[Route | None, str, dict[str,
 
 def _bounded(route: Route, wish: Wish, contract: Contract) -> tuple[Route | None, str, dict[str, Any]]:
     """Narrow or widen a route to what the provider told of this very account, None where it told no."""
-    told = [bound for bound in contract.bounds if bound.outgoing == wish.is_payout]
+    told = [bound for bound in contract.account.bounds if bound.outgoing == wish.is_payout]
     if not told or route.operator is None:
         return route, "", {}
     for bound in told:
@@ -170,6 +170,8 @@ def _bounded(route: Route, wish: Wish, contract: Contract) -> tuple[Route | None
             minimum_minor=route.minimum_minor if bound.minimum_minor is None else bound.minimum_minor,
             maximum_minor=route.maximum_minor if bound.maximum_minor is None else bound.maximum_minor,
             decimals=route.decimals if bound.decimals is None else bound.decimals,
+            authorization=bound.authorization or route.authorization,
+            guide=bound.guide,
         )
         return narrowed, "", {}
     return None, "not_enabled", {"operator": route.operator}

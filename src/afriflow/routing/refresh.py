@@ -34,6 +34,6 @@ class Refresher:
                 continue
             if told is None:
                 _log.warning("bounds_not_told", account_id=contract.account.id)
-            elif told != contract.bounds:
+            elif told != contract.account.bounds:
                 async with self.database.connection() as connection:
                     await self.accounts.keep_bounds(connection, contract.account, told)

@@ -13,12 +13,12 @@ from afriflow.checkout.request import ConfirmRequest, MethodInput
 from afriflow.core.errors import AfriFlowError, InvalidRequest, NoRoute, NotConfirmable
 from afriflow.core.language import say
 from afriflow.core.method import MethodType
-from afriflow.core.money import Money
 from afriflow.core.msisdn import read_msisdn, read_sandbox_msisdn
 from afriflow.core.operator import countries, predict_operator
 from afriflow.core.transaction import FINAL, OPEN, AttemptStatus, Mode, TransactionStatus
 from afriflow.db.engine import Record
 from afriflow.ledger.present import ShownAttempt, Transaction, show_transaction
+from afriflow.ledger.present_action import say_action
 from afriflow.ledger.search import attempts_of, read_by_token
 from afriflow.merchants.keys import caller_of_merchant
 from afriflow.routing.offer import Offer
@@ -195,10 +195,8 @@ async def _page(request: Request[Any, Any, Any], house: House, visit: Visit, typ
         wrong={**_NOTHING_WRONG, **(typed.wrong or {})},
         country=country,
         country_name=_country_name(row, language),
-        message=_with_amount(shown.next_action.message, row) if shown.next_action else "",
-        code=_with_amount(shown.next_action.code, row)
-        if shown.next_action and shown.next_action.code
-        else None,
+        message=say_action(row, shown.amount_display, language) if shown.next_action else "",
+        code=shown.next_action.code if shown.next_action else None,
         ussd=_ussd_of(shown),
         paid=_paid(shown),
         back_url=row["return_url"] if panel == "succeeded" else (row["cancel_url"] or row["return_url"]),
@@ -222,11 +220,6 @@ def _preselected(offers: Sequence[Offer]) -> str:
     """Choose for the payer only where there is no doubt."""
     sure = [offer for offer in offers if offer.predicted or len(offers) == 1]
     return (sure[0].method.operator or sure[0].method.type.value) if sure else ""
-
-
-def _with_amount(text: str, row: Record) -> str:
-    """Some operators' codes hold the amount."""
-    return text.replace("{amount}", Money(row["amount_minor"], row["currency"]).text())
 
 
 def _ussd_of(shown: Transaction) -> str | None:

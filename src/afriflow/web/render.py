@@ -6,6 +6,7 @@ from functools import cache, partial
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import segno
@@ -134,6 +135,7 @@ def _templates() -> Environment:
         "wallet": _wallet,
         "brand": _brand,
         "ussd": _ussd,
+        "dialled": _dialled,
     }
     environment.filters.update(ours)
     known: dict[str, Any] = environment.globals
@@ -174,6 +176,11 @@ def _wallet(operator: str | None) -> str:
 def _brand(operator: str) -> str:
     """Name the family of an operator, for its colour."""
     return operator.partition("_")[0]
+
+
+def _dialled(link: str) -> str:
+    """Write the link of a code as the code that people know."""
+    return unquote(link.removeprefix("tel:"))
 
 
 def _ussd(code: str) -> str:

@@ -14,7 +14,7 @@ from afriflow.providers.pawapay.believe import Believer
 from afriflow.providers.pawapay.examine import Examiner
 from afriflow.providers.pawapay.money_out import MoneyOut
 from afriflow.providers.pawapay.operations import Meant
-from afriflow.providers.pawapay.tables import provider_for
+from afriflow.providers.pawapay.tables import Provider, provider_for
 from afriflow.providers.pawapay.wire import Kind
 
 _CODE_LENGTH_MAX = 36
@@ -29,7 +29,7 @@ class PawaPayAdapter(MoneyOut, Believer, Examiner):
     """A `PaymentProvider` (port/provider.py) that can also send money out (port/money_out.py)."""
 
     async def initiate(self, order: Order, keep: Keep) -> Answer:  # noqa: ARG002 - our id is theirs, known before
-        provider = provider_for(order.method, order.money.currency)
+        provider = self._carrier(order)
         if provider is None or order.method.msisdn is None:
             return Answer(NotSent(Failure(FailureCode.PROVIDER_REJECTED, "no_route")))
         if provider.auth_type == "PREAUTH":
@@ -67,7 +67,10 @@ class PawaPayAdapter(MoneyOut, Believer, Examiner):
             pass
         return accepted
 
+    def _carrier(self, order: Order) -> Provider | None:
+        return provider_for(order.method, order.money.currency, self._account.bounds)
+
     def _deposit(self, order: Order) -> Meant:
-        provider = provider_for(order.method, order.money.currency)
+        provider = self._carrier(order)
         phone_number = requests.phone_number(order.method, self._config)
         return Meant(Kind.DEPOSIT, order.reference, order.money, provider, phone_number)

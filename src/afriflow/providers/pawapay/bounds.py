@@ -1,9 +1,12 @@
-"""What an account's active configuration means for routing: limits in minor units, decimals, closed operators."""
+"""What an account's active configuration means for routing: limits in minor units, decimals, closed operators, and how
+payers approve.
+"""
 
 from decimal import Decimal
 
 from afriflow.core.money import parse_money
 from afriflow.port.bounds import Bound
+from afriflow.providers.pawapay.tables import AUTHORIZATIONS
 from afriflow.providers.pawapay.toolkit import Limits, Toolkit
 from afriflow.providers.pawapay.wire import Kind
 
@@ -26,6 +29,8 @@ class Bounded(Toolkit):
                 # DELAYED payouts wait and go out; whether DELAYED deposits are taken is disputed, so they are not sent
                 # (docs.pawapay.io/v2/api-reference/toolkit/provider-availability says nothing of deposits).
                 is_open=limit.status != "CLOSED" and (limit.status != "DELAYED" or limit.kind is Kind.PAYOUT),
+                authorization=AUTHORIZATIONS.get(limit.auth_type or ""),
+                guide=limit.guide,
             )
             for limit in told
             if limit.operator is not None and limit.kind in {Kind.DEPOSIT, Kind.PAYOUT}

@@ -1,15 +1,15 @@
 """What pawaPay's documents list: its providers in our operators' names, and its failure codes in our words."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from afriflow.core.method import FailureCode, PaymentMethod
-from afriflow.port.provider import Authorization
+from afriflow.core.method import Authorization, FailureCode, Guide, PaymentMethod
+from afriflow.port.bounds import Bound
 
 AUTHORIZATIONS = {
     "PROVIDER_AUTH": Authorization.APPROVE_ON_PHONE,
@@ -23,6 +23,7 @@ class Provider:
     """One of pawaPay's providers in one currency.
 
     decimals, payout_decimals: how many the amount of a deposit and of a payout may have; they are not always the same.
+    guide: what its payers are told to do, where the account's configuration says it.
     """
 
     provider: str
@@ -32,6 +33,7 @@ class Provider:
     decimals: int
     payout_decimals: int
     auth_type: str
+    guide: Guide | None = None
 
     @property
     def is_redirect(self) -> bool:
@@ -63,13 +65,25 @@ def providers() -> tuple[Provider, ...]:
     return tuple(Provider(**row) for row in _table("providers.json")["providers"])
 
 
-def provider_for(method: PaymentMethod, currency: str) -> Provider | None:
-    """Find who carries this method and currency at pawaPay."""
+def provider_for(method: PaymentMethod, currency: str, bounds: Sequence[Bound] = ()) -> Provider | None:
+    """Find who carries this method and currency at pawaPay.
+
+    bounds: what pawaPay last told of the account, which goes before the table.
+    """
     wanted = (method.operator, method.country, currency)
     for provider in providers():
         if (provider.operator, provider.country, provider.currency) == wanted:
-            return provider
+            return _as_told(provider, bounds)
     return None
+
+
+def _as_told(provider: Provider, bounds: Sequence[Bound]) -> Provider:
+    """Correct how payers approve by what pawaPay told of the account."""
+    for bound in bounds:
+        if not bound.outgoing and (bound.operator, bound.currency) == (provider.operator, provider.currency):
+            told = next((name for name, ours in AUTHORIZATIONS.items() if ours is bound.authorization), None)
+            return replace(provider, auth_type=told or provider.auth_type, guide=bound.guide)
+    return provider
 
 
 @cache

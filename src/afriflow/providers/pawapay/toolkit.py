@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
+from afriflow.core.method import Guide
 from afriflow.core.operator import countries
 from afriflow.port.http import NoAnswer, NothingSent, Reply
 from afriflow.providers.pawapay.caller import Caller
+from afriflow.providers.pawapay.guide import guide_in
 from afriflow.providers.pawapay.tables import providers
 from afriflow.providers.pawapay.wire import Kind
 
@@ -32,6 +34,7 @@ class Limits:
 
     operator: ours, None where we do not know the provider. minimum, maximum, decimals: None where not told.
     status: OPERATIONAL, DELAYED or CLOSED, "" where not told. callback_url: where pawaPay tells what became of it.
+    auth_type, guide: how payers of deposits approve, and what they are told to do.
     """
 
     kind: Kind
@@ -44,6 +47,8 @@ class Limits:
     decimals: int | None
     status: str
     callback_url: str | None
+    auth_type: str | None = None
+    guide: Guide | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +180,8 @@ def _limits(
         decimals=_DECIMALS.get(str(facts.get("decimalsInAmount"))),
         status=str(facts.get("status") or ""),
         callback_url=str(facts.get("callbackUrl") or "") or None,
+        auth_type=str(facts.get("authType") or "") or None,
+        guide=guide_in(provider, facts) if kind is Kind.DEPOSIT else None,
     )
 
 

@@ -58,7 +58,7 @@ def approval(provider: Provider | None) -> NextAction | None:
     """
     if provider is None or provider.auth_type != "PROVIDER_AUTH":
         return None
-    return NextAction(ActionType.APPROVE_ON_PHONE)
+    return NextAction(ActionType.APPROVE_ON_PHONE, guide=provider.guide)
 
 
 def initiation_word(reply: Reply, provider: Provider | None) -> Word | None:

@@ -25,7 +25,8 @@ class Rail:
     """One of pawaPay's providers.
 
     currencies, payout_currencies: to "NONE" or "TWO_PLACES". numbers, payout_numbers: to what becomes of a deposit
-    and of a payout.
+    and of a payout. short_code: what payers dial, to call up a missed prompt or to get a code. by_hand: its prompt never
+    comes by itself.
     """
 
     provider: str
@@ -39,6 +40,8 @@ class Rail:
     numbers: Mapping[str, str]
     payout_currencies: Mapping[str, str]
     payout_numbers: Mapping[str, str]
+    short_code: str | None
+    by_hand: bool
 
     def outcome_of(self, phone_number: str, *, payout: bool = False) -> str | None:
         """Give what a magic number does; None for a number of a person.
@@ -66,6 +69,8 @@ def rails() -> Mapping[str, Rail]:
             numbers=row["numbers"],
             payout_currencies=row.get("payoutCurrencies", row["currencies"]),
             payout_numbers=row["payoutNumbers"],
+            short_code=row.get("shortCode"),
+            by_hand=row.get("pinPrompt") == "MANUAL",
         )
         for row in _table()["providers"]
     }

@@ -107,8 +107,43 @@ class Toolkit:
         if operation == "DEPOSIT":
             facts["authType"] = rail.auth_type
             if rail.auth_type == "PROVIDER_AUTH":
-                facts |= {"pinPrompt": "AUTOMATIC", "pinPromptRevivable": False}
+                facts["pinPrompt"] = "MANUAL" if rail.by_hand else "AUTOMATIC"
+                facts["pinPromptRevivable"] = rail.short_code is not None
+            if rail.short_code:
+                name = "authTokenInstructions" if rail.auth_type == "PREAUTH" else "pinPromptInstructions"
+                facts[name] = {"channels": [_channel(rail, rail.short_code)]}
         return facts
+
+
+def _channel(rail: Rail, code: str) -> dict[str, Any]:
+    """Write instructions in the documented form; the words are ours, each operator has its own."""
+    wanted = rail.auth_type == "PREAUTH"
+    titles = {
+        "en": "Get your code" if wanted else "No PIN prompt?",
+        "fr": "Obtenir votre code" if wanted else "Pas de demande de PIN ?",
+    }
+    dial = {"en": "Dial {{shortCode}}", "fr": "Composez {{shortCode}}"}
+    then = {
+        "en": "Enter your PIN: the code comes by SMS"
+        if wanted
+        else "Choose Pending payments and enter your PIN",
+        "fr": "Saisissez votre PIN : le code arrive par SMS"
+        if wanted
+        else "Choisissez Paiements en attente et saisissez votre PIN",
+    }
+    return {
+        "type": "USSD",
+        "displayName": titles,
+        "quickLink": f"tel:{code.replace('#', '%23')}",
+        "variables": {"shortCode": code},
+        "instructions": {
+            language: [
+                {"text": template.replace("{{shortCode}}", code), "template": template},
+                {"text": then[language], "template": then[language]},
+            ]
+            for language, template in dial.items()
+        },
+    }
 
 
 def _as_the_reference_prints(name: str, facts: dict[str, Any]) -> dict[str, Any]:
