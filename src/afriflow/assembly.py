@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from afriflow.checkout.bulkhead import BulkheadLimits, Bulkheads
 from afriflow.checkout.confirm import Confirmer
 from afriflow.checkout.create import Creator
 from afriflow.checkout.disburse import Disburser
@@ -109,9 +110,9 @@ def put_together(ground: Ground) -> Assembly:
     planner = Planner(ids, secret, base_url, lease, first_check)
     out_planner = OutPlanner(ids, clock, secret, lease, first_check)
     announcer = Announcer(database, accounts, ids, clock)
-    sender = Sender(
-        database, factory, ground.health, announcer, recorder, planner, clock, settings.failover_attempts_max
-    )
+    bulkheads = Bulkheads(_bulkhead_limits(settings), ground.chance)
+    gate = (ground.health, announcer, bulkheads)
+    sender = Sender(database, factory, *gate, recorder, planner, clock, settings.failover_attempts_max)
     idempotency = Idempotency(
         database,
         ground.redis,
@@ -120,7 +121,9 @@ def put_together(ground: Ground) -> Assembly:
         cache_seconds=settings.idempotency_cache_seconds,
     )
     orders = (recorder, out_recorder, planner, out_planner)
-    follower = Follower(database, accounts, factory, *orders, sender, clock, _follow_limits(settings))
+    follower = Follower(
+        database, accounts, factory, *orders, sender, bulkheads, clock, _follow_limits(settings)
+    )
     delivery = (ground.vault, clock, ground.delivery_session, _delivery_limits(settings))
     outgoing = (factory, recorder, out_recorder, out_planner, sender, follower, ids)
     return Assembly(
@@ -204,6 +207,17 @@ def breaker_limits(settings: Settings) -> BreakerLimits:
         probes=settings.breaker_probes,
         lease_seconds=settings.send_lease_seconds,
         slow_seconds=settings.breaker_slow_seconds,
+    )
+
+
+def _bulkhead_limits(settings: Settings) -> BulkheadLimits:
+    return BulkheadLimits(
+        orders_max=settings.provider_orders_max,
+        questions_max=settings.provider_questions_max,
+        order_wait_seconds=settings.provider_order_wait_seconds,
+        question_wait_seconds=settings.provider_question_wait_seconds,
+        rest_seconds=settings.provider_rest_seconds,
+        rest_seconds_max=settings.provider_rest_seconds_max,
     )
 
 

@@ -73,7 +73,24 @@ class Settings:
 
     provider_timeout_seconds: float = _setting(10.0, "one call to a provider; pawaPay advises 5 to 10 s")
     provider_connections_max: int = _setting(
-        50, "to one provider at once: a hanging one cannot take the others' place"
+        50, "to one provider's host at once, whatever accounts it has; orders and questions of one fill it"
+    )
+    provider_orders_max: int = _setting(
+        40, "payments on their way to one account at once, per process: a hanging one holds these and no more"
+    )
+    provider_questions_max: int = _setting(
+        10, "questions to one account at once, per process: a backlog of them must leave room for payers"
+    )
+    provider_order_wait_seconds: float = _setting(
+        2.0,
+        "for a place; then nothing was sent, and the next provider is asked while the payer is still there",
+    )
+    provider_question_wait_seconds: float = _setting(
+        3.0, "for a place; then the question is put off, so that it does not hold a worker's place instead"
+    )
+    provider_rest_seconds: int = _setting(5, "after HTTP 429 when the provider does not say how long")
+    provider_rest_seconds_max: int = _setting(
+        300, "a Retry-After beyond it is not waited for: payers would never be asked again"
     )
     failover_attempts_max: int = _setting(
         3, "providers tried in one payment; more would outlast the payer's patience"

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from afriflow.checkout.bulkhead import Bulkheads, Errand
 from afriflow.checkout.call import Planned, ask, kind_of, resend_of, statements
 from afriflow.checkout.plan import Planner
 from afriflow.checkout.plan_out import OutPlanner
 from afriflow.checkout.send import Sender
 from afriflow.core.clock import Clock
-from afriflow.core.errors import Fault, NotFound, NotVerifiable
+from afriflow.core.errors import Fault, NotFound, NotVerifiable, ProviderBusy
 from afriflow.core.evidence import (
     Evidence,
     Failed,
@@ -55,6 +56,7 @@ class Follower:
     planner: Planner
     out_planner: OutPlanner
     sender: Sender
+    bulkheads: Bulkheads
     clock: Clock
     limits: FollowLimits
 
@@ -72,7 +74,7 @@ class Follower:
         raise Snooze(self._pause(after))
 
     async def verify(self, caller: Caller, transaction_id: str) -> None:
-        """Ask the provider of the latest attempt now. Raises NotFound, NotVerifiable."""
+        """Ask the provider of the latest attempt now. Raises NotFound, NotVerifiable, ProviderBusy."""
         async with self.database.connection() as connection:
             row = await connection.fetchrow(
                 store.TRANSACTION, caller.merchant_id, caller.mode, transaction_id
@@ -89,6 +91,7 @@ class Follower:
         """Ask the provider how an attempt stands and record what it says; gives the attempt as it is then.
 
         An order that the provider does not know is sent again, the same id and body, where that can do no harm.
+        Raises ProviderBusy when it cannot be asked now.
         """
         with bound(order_id=attempt["id"]):
             planned = await self._restore(attempt)
@@ -120,7 +123,12 @@ class Follower:
 
     async def _ask(self, opened: OpenProvider, planned: Planned) -> Answer:
         try:
-            return await ask(opened, planned.order)
+            async with self.bulkheads.place(planned.account.id, Errand.QUESTION):
+                answer = await ask(opened, planned.order)
+            self.bulkheads.heed(opened, Errand.QUESTION)
+            return answer
+        except ProviderBusy:
+            raise
         except Exception as error:  # noqa: BLE001 — an adapter's mistake must not lose track of money
             page("adapter_failed", provider=planned.account.provider, reason=repr(error)[:300])
             return Answer(Unclear(f"the adapter failed: {type(error).__name__}"))

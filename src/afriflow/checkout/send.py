@@ -8,10 +8,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from afriflow.checkout.bulkhead import Bulkheads, Errand
 from afriflow.checkout.call import Planned, kind_of, operation_of, operator_of, start, statements
 from afriflow.checkout.plan import Planner, body_hash
 from afriflow.core.clock import Clock
-from afriflow.core.errors import AfriFlowError, Fault
+from afriflow.core.errors import AfriFlowError, Fault, ProviderBusy
 from afriflow.core.evidence import Evidence, NotSent, Pending, Refused, Source, Unclear, Word
 from afriflow.core.method import Failure, FailureCode, NextAction
 from afriflow.core.transaction import FINAL, TransactionStatus
@@ -20,7 +21,7 @@ from afriflow.ledger.record import Recorder, remember_reference
 from afriflow.merchants.keys import Caller
 from afriflow.observe.log import bound, logger, page
 from afriflow.port.factory import OpenProvider, PaymentFactory
-from afriflow.port.provider import Answer
+from afriflow.port.provider import Answer, Keep
 from afriflow.routing.announce import Announcer
 from afriflow.routing.choose import Candidate
 from afriflow.routing.health import Health
@@ -44,6 +45,7 @@ class Sender:
     factory: PaymentFactory
     health: Health
     announcer: Announcer
+    bulkheads: Bulkheads
     recorder: Recorder
     planner: Planner
     clock: Clock
@@ -92,9 +94,16 @@ class Sender:
                         evidence=Evidence(Source.ANSWER, Pending(next_action)),
                     )
 
-        permission = await self.health.ask(
-            planned.account.id, operation_of(attempt), operator_of(planned.order)
-        )
+        try:
+            async with self.bulkheads.place(planned.account.id, Errand.ORDER):
+                return await self._start(opened, planned, keep)
+        except ProviderBusy:
+            return Answer(NotSent(Failure(FailureCode.PROVIDER_UNAVAILABLE, "busy")))
+
+    async def _start(self, opened: OpenProvider, planned: Planned, keep: Keep) -> Answer:
+        """Call while the circuits allow it, and tell them how it went."""
+        account = planned.account
+        permission = await self.health.ask(account.id, operation_of(planned.row), operator_of(planned.order))
         if not permission.allowed:  # it closed between routing and here; nothing was sent
             return Answer(NotSent(Failure(FailureCode.PROVIDER_UNAVAILABLE, "breaker_open")))
         begun = asyncio.get_running_loop().time()
@@ -106,12 +115,13 @@ class Sender:
         except LeaseLost:
             answer = Answer(Unclear("another process took the send over"))
         except Exception as error:  # noqa: BLE001 — an adapter's mistake must not lose track of money
-            page("adapter_failed", provider=planned.account.provider, reason=repr(error)[:300])
+            page("adapter_failed", provider=account.provider, reason=repr(error)[:300])
             answer = Answer(Unclear(f"the adapter failed: {type(error).__name__}"))
         seconds = asyncio.get_running_loop().time() - begun
-        turns = await self.health.tell(permission, answer.word, seconds=seconds)
-        await self.announcer.turned(planned.account, turns)
-        _log.info("provider_answered", provider=planned.account.provider, word=type(answer.word).__name__)
+        limited = self.bulkheads.heed(opened, Errand.ORDER)
+        turns = await self.health.tell(permission, answer.word, seconds=seconds, limited=limited)
+        await self.announcer.turned(account, turns)
+        _log.info("provider_answered", provider=account.provider, word=type(answer.word).__name__)
         return answer
 
     async def _settle(

@@ -1,9 +1,10 @@
 """The time to pay: cancelled by the merchant while no money can move, ended by the clock otherwise."""
 
+import contextlib
 from dataclasses import dataclass
 
 from afriflow.checkout.follow import Follower
-from afriflow.core.errors import NotCancellable, NotFound
+from afriflow.core.errors import NotCancellable, NotFound, ProviderBusy
 from afriflow.core.transaction import FINAL, LIVE, OPEN, TransactionStatus
 from afriflow.db.engine import Database
 from afriflow.jobs.queue import Payload
@@ -48,7 +49,10 @@ class Sessions:
             attempts = await connection.fetch(store.ATTEMPTS, merchant_id, transaction_id)
         for attempt in attempts:
             if attempt["status"] in OPEN:
-                await self.follower.check(attempt)
+                with contextlib.suppress(
+                    ProviderBusy
+                ):  # the session ends on time; the attempt is followed anyway
+                    await self.follower.check(attempt)
         async with self.database.transaction() as connection:
             await self.recorder.end(
                 connection, merchant_id=merchant_id, transaction_id=transaction_id, cancelled=False

@@ -8,6 +8,7 @@ AfriFlowError
 │   ├── Conflict                409 reference taken, not cancellable, not confirmable, key in flight
 │   ├── KeyReused               422
 │   ├── NoRoute                 422 nobody can carry this payment, with the reason for each candidate
+│   ├── ProviderBusy            503 the provider has enough to do; nothing was sent
 │   ├── TooLarge                413
 │   └── PortTaken, SettingsMissing   at the start, told to whoever starts it
 ├── Unavailable                 503 we cannot promise anything now; try again
@@ -160,6 +161,13 @@ class RefundNotSupported(Refusal):
 
 class NotVerifiable(Conflict):
     code = "not_verifiable"
+
+
+class ProviderBusy(Refusal):
+    """A provider account has as much to do as it may; nothing was sent. `retry_after_seconds` is in the facts."""
+
+    code = "provider_busy"
+    status = 503
 
 
 class NoRoute(Refusal):

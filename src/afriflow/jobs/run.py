@@ -21,6 +21,7 @@ from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Context, Job
 from pgqueuer.domain.models import Schedule as ScheduleRow
 
+from afriflow.core.errors import ProviderBusy
 from afriflow.db.engine import dedicated_connection
 from afriflow.jobs.queue import QUEUE_SETTINGS, SCHEMA, Hold, Payload, Schedule, Snooze, Task
 from afriflow.observe.log import logger, page
@@ -132,9 +133,10 @@ class Worker:
                     if await _crashes(driver, job) > crashes_max:
                         raise Hold("its worker died each time it ran this job")
                     await super().execute(job, context)
-                except Snooze as snooze:
+                except (Snooze, ProviderBusy) as wait:
+                    seconds = wait.seconds if isinstance(wait, Snooze) else wait.facts["retry_after_seconds"]
                     await driver.execute(_NO_FAILURE, job.id)
-                    raise RetryRequested(timedelta(seconds=snooze.seconds), str(snooze)) from snooze
+                    raise RetryRequested(timedelta(seconds=cast("float", seconds)), str(wait)) from wait
                 except Exception as error:
                     raise _judged(task, job, error) from error
 

@@ -10,6 +10,8 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import cast
 
 import aiohttp
@@ -81,7 +83,8 @@ class Reply:
 class ProviderHttp:
     """The client that one adapter is given for one use; `exchanges` holds what was said.
 
-    timeout_seconds: for the whole call, where a call does not say otherwise.
+    timeout_seconds: for the whole call, where a call does not say otherwise. rest_seconds: how long the provider
+    asked to be left alone (429, or 503 with a time); 0 = it did not say how long, None = it did not ask.
     """
 
     def __init__(self, session: aiohttp.ClientSession, clock: Clock, *, timeout_seconds: float) -> None:
@@ -89,6 +92,7 @@ class ProviderHttp:
         self._clock = clock
         self._timeout_seconds = timeout_seconds
         self.exchanges: list[Exchange] = []
+        self.rest_seconds: float | None = None
 
     async def send(
         self,
@@ -110,6 +114,9 @@ class ProviderHttp:
         error: str | None = None
         try:
             reply = await self._exchange(method, url, headers or {}, body, timeout_seconds)
+            self.rest_seconds = (
+                asked_rest(reply, started_at) if self.rest_seconds is None else self.rest_seconds
+            )
             return reply
         except (NothingSent, NoAnswer) as raised:
             error = f"{type(raised).__name__}: {raised}"
@@ -156,12 +163,28 @@ class ProviderHttp:
             raise NoAnswer(type(error).__name__) from error
 
 
+def asked_rest(reply: Reply, now: datetime) -> float | None:
+    """Read how long an answer asks to be left alone: Retry-After in seconds or as a date (RFC 9110, 10.2.3)."""
+    text = reply.headers.get("retry-after", "").strip()
+    if reply.status != HTTPStatus.TOO_MANY_REQUESTS and not (
+        reply.status == HTTPStatus.SERVICE_UNAVAILABLE and text
+    ):
+        return None
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
+    except (ValueError, TypeError):  # no date, or one without a zone
+        return 0.0
+
+
 def open_session(*, connections_max: int) -> aiohttp.ClientSession:
     """Make the one session that all calls to providers share.
 
-    connections_max: simultaneous connections to one host, so that a hanging provider cannot take them all.
+    connections_max: simultaneous connections to one host; there is no bound over all of them, or a few hanging
+    providers would take the others' places.
     """
-    connector = aiohttp.TCPConnector(limit=connections_max * 4, limit_per_host=connections_max)
+    connector = aiohttp.TCPConnector(limit=0, limit_per_host=connections_max)
     return aiohttp.ClientSession(connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
 
 
