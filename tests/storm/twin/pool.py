@@ -1,0 +1,280 @@
+"""What the product sees of the twin: a pool of connections that are used as asyncpg's are."""
+
+import asyncio
+from collections import deque
+from types import TracebackType
+from typing import Any, Self
+
+import asyncpg
+from storm.twin.engine import Engine, Statement
+from storm.twin.kinds import Record
+from storm.twin.rows import Row
+from storm.twin.transactions import Transaction
+
+
+class Connection:
+    """One session of the database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._open: Transaction | None = None
+        self._running: Transaction | None = None
+        # None = alive; "killed": its process is no more and hears nothing; "broken": the server hung up.
+        self.end: str | None = None
+
+    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
+        statement, count, _ = await self._run(query, args)
+        if statement.word == "INSERT":
+            return f"INSERT 0 {count}"
+        return f"{statement.word} {count}"
+
+    async def fetch(self, query: str, *args: object, timeout: float | None = None) -> list[Record]:
+        statement, _, rows = await self._run(query, args)
+        return [Record(statement.names, list(row)) for row in rows]
+
+    async def fetchrow(self, query: str, *args: object, timeout: float | None = None) -> Record | None:
+        statement, _, rows = await self._run(query, args)
+        return Record(statement.names, list(rows[0])) if rows else None
+
+    async def fetchval(self, query: str, *args: object, column: int = 0, timeout: float | None = None) -> Any:
+        row = await self.fetchrow(query, *args)
+        return None if row is None else row[column]
+
+    def transaction(self) -> "Block":
+        return Block(self)
+
+    def is_in_transaction(self) -> bool:
+        return self._open is not None
+
+    async def _run(self, query: str, args: tuple[Any, ...]) -> tuple[Statement, int, list[Row]]:
+        await self.arrive()
+        engine, transaction = self._engine, self._open
+        if transaction is not None and transaction.failed:
+            raise asyncpg.InFailedSQLTransactionError("current transaction is aborted")
+        try:
+            statement = engine.statement(query)
+        except asyncpg.PostgresError:
+            if transaction is not None:
+                transaction.failed = True
+            raise
+        p = statement.take(args)
+        running = self._running = transaction or engine.begin()
+        running.begin_statement()
+        try:
+            if statement.read is not None:
+                rows = statement.read(running, p)
+                count = len(rows)
+            else:
+                count, rows = await statement.run(running, p)
+        except BaseException:
+            if self.end is None:
+                running.end_statement()
+                if transaction is None:
+                    running.rollback()
+                else:
+                    transaction.failed = True
+            raise
+        finally:
+            self._running = None
+        running.end_statement()
+        if transaction is None:
+            running.commit()
+        return statement, count, rows
+
+    async def arrive(self) -> None:
+        """Let others go first; then, if there is still a connection, the server does what it was sent."""
+        self._must_live()
+        try:
+            await self._engine.turn()
+        except asyncio.CancelledError:
+            if self._open is not None and self.end is None:
+                self._open.failed = True
+            raise
+        except BaseException:
+            self.cut("broken")
+            raise
+        if self.end == "killed":
+            await asyncio.get_running_loop().create_future()
+        self._must_live()
+
+    def _must_live(self) -> None:
+        if self.end is not None:
+            raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+
+    # ── transactions ────────────────────────────────────────────────────────────────────────────────────────────
+    async def begin(self) -> tuple[int, int] | None:
+        """Open a transaction, or inside one a savepoint; gives the savepoint."""
+        await self.arrive()
+        if self._open is None:
+            self._open = self._engine.begin()
+            return None
+        if self._open.failed:
+            raise asyncpg.InFailedSQLTransactionError("current transaction is aborted")
+        return self._open.savepoint()
+
+    async def finish(self, savepoint: tuple[int, int] | None, *, keep: bool) -> None:
+        """Commit or roll back what `begin` opened."""
+        if self.end is not None and not keep:
+            return  # gone with its connection
+        try:
+            await self.arrive()
+        except asyncio.CancelledError:
+            self._undo(savepoint)
+            raise
+        if self._open is None:
+            raise asyncpg.InterfaceError("cannot end a transaction: it is not open")
+        if savepoint is not None:
+            if keep and self._open.failed:
+                raise asyncpg.InFailedSQLTransactionError("current transaction is aborted")
+            if not keep:
+                self._open.rollback(savepoint)
+        elif keep and not self._open.failed:
+            done, self._open = self._open, None
+            done.commit()
+        else:
+            self._undo(None)
+
+    def _undo(self, savepoint: tuple[int, int] | None) -> None:
+        if self._open is not None:
+            self._open.rollback(savepoint or (0, 0))
+            if savepoint is None:
+                self._open = None
+
+    def cut(self, end: str) -> None:
+        """End this connection, whatever it is doing: nothing of what is not committed was ever there."""
+        if self.end is not None:
+            return
+        self.end = end
+        for transaction in {self._open, self._running} - {None}:
+            waits = transaction.abandon()
+            if end == "broken" and waits is not None and not waits.done():
+                waits.set_exception(asyncpg.ConnectionDoesNotExistError("the server hung up"))
+        self._open = self._running = None
+
+
+class Block:
+    """`async with connection.transaction()`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._savepoint: tuple[int, int] | None = None
+
+    async def start(self) -> None:
+        self._savepoint = await self._connection.begin()
+
+    async def commit(self) -> None:
+        await self._connection.finish(self._savepoint, keep=True)
+
+    async def rollback(self) -> None:
+        await self._connection.finish(self._savepoint, keep=False)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._connection.finish(self._savepoint, keep=kind is None)
+
+
+class Borrowing:
+    """`async with pool.acquire()`, or `await pool.acquire()`."""
+
+    def __init__(self, pool: "Pool", timeout: float | None) -> None:
+        self._pool, self._timeout = pool, timeout
+        self._connection: Connection | None = None
+
+    async def _borrow(self) -> Connection:
+        self._connection = await self._pool.borrow(self._timeout)
+        return self._connection
+
+    def __await__(self) -> Any:
+        return self._borrow().__await__()
+
+    async def __aenter__(self) -> Connection:
+        return await self._borrow()
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._connection is not None:
+            await self._pool.release(self._connection)
+
+
+class Pool:
+    """The connections of one process."""
+
+    def __init__(self, engine: Engine, size: int = 10) -> None:
+        self._engine = engine
+        self._idle = [Connection(engine) for _ in range(size)]
+        self._all = list(self._idle)
+        self._queue: deque[asyncio.Future[None]] = deque()
+        self._end: str | None = None
+
+    def acquire(self, *, timeout: float | None = None) -> Borrowing:
+        return Borrowing(self, timeout)
+
+    async def borrow(self, timeout: float | None) -> Connection:
+        if self._end == "killed":
+            await asyncio.get_running_loop().create_future()
+        if self._end is not None:
+            raise asyncpg.InterfaceError("pool is closed")
+        if self._idle and not self._queue:
+            return self._idle.pop()
+        place = asyncio.get_running_loop().create_future()
+        self._queue.append(place)
+        try:
+            async with asyncio.timeout(timeout):
+                await place
+        except BaseException:
+            if place in self._queue:
+                self._queue.remove(place)
+            elif place.done() and not place.cancelled():
+                self._hand_on(place.result())
+            raise
+        return place.result()
+
+    def _hand_on(self, connection: Connection) -> None:
+        while self._queue:
+            place = self._queue.popleft()
+            if not place.done():
+                place.set_result(connection)
+                return
+        self._idle.append(connection)
+
+    async def release(self, connection: Connection) -> None:
+        if self._end is not None or connection not in self._all:
+            return
+        if connection.end is not None:
+            self._all.remove(connection)
+            connection = Connection(self._engine)
+            self._all.append(connection)
+        elif connection.is_in_transaction():
+            await connection.finish(None, keep=False)
+        self._hand_on(connection)
+
+    async def close(self) -> None:
+        self._end = self._end or "closed"
+        for connection in self._all:
+            connection.cut("broken")
+
+    def terminate(self) -> None:
+        self._end = self._end or "closed"
+        for connection in self._all:
+            connection.cut("broken")
+
+    def kill(self) -> None:
+        """The process is no more: what it had not committed never was, and nothing here ever answers it again."""
+        self._end = "killed"
+        for connection in self._all:
+            connection.cut("killed")
+
+    def break_connections(self) -> None:
+        """PostgreSQL hangs up on this process: running statements fail, new connections are to be had at once."""
+        for connection in list(self._all):
+            connection.cut("broken")
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            self._all.remove(connection)
+            fresh = Connection(self._engine)
+            self._all.append(fresh)
+            self._idle.append(fresh)
