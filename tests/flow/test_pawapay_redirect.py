@@ -184,7 +184,7 @@ async def test_the_addresses_belong_to_wallets_with_a_page_and_to_no_other(world
         assert (status, answer["failureReason"]["failureCode"]) == (400, "MISSING_PARAMETER")
 
 
-# pawaPay's payment page, which AfriFlow does not use: for people who test their own code against the simulator
+# pawaPay's payment page by itself
 
 
 async def session_of(world: World, **more: Any) -> tuple[dict[str, Any], str]:

@@ -119,6 +119,7 @@ class Follower:
             restored = await self.planner.order(
                 connection, name, row, order["reference"], order["provider_reference"], None
             )
+        restored = replace(restored, last_sent_at=order["last_sent_at"])
         return Planned(order, account, restored, order["sends"])
 
     async def _ask(self, opened: OpenProvider, planned: Planned) -> Answer:

@@ -60,7 +60,7 @@ class Order:
 
     reference: our id of the attempt, UUIDv4-shaped; the provider must give it back with the money.
     provider_reference: the provider's own id, once it gave one (PayDunya's invoice token).
-    otp: the payer's one-time code, in memory only. description: at most 200 characters, for the payer.
+    otp: the payer's one-time code, in memory only. last_sent_at: None until it was sent once. description: at most 200 characters, for the payer.
     return_url, cancel_url: pages of ours (no query string), where the provider may send the payer back to.
     """
 
@@ -78,6 +78,7 @@ class Order:
     language: str = "en"
     provider_reference: str | None = None
     otp: Secret | None = None
+    last_sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from afriflow.providers.pawapay.believe import Believer
 from afriflow.providers.pawapay.examine import Examiner
 from afriflow.providers.pawapay.money_out import MoneyOut
 from afriflow.providers.pawapay.operations import Meant
+from afriflow.providers.pawapay.page import Paged
 from afriflow.providers.pawapay.tables import Provider, provider_for
 from afriflow.providers.pawapay.wire import Kind
 
@@ -25,13 +26,16 @@ PAGE_PAUSES_SECONDS = (0.3, 0.7, 1.0, 2.0)
 PAGE_PATIENCE_SECONDS = 8
 
 
-class PawaPayAdapter(MoneyOut, Believer, Examiner):
+class PawaPayAdapter(MoneyOut, Paged, Believer, Examiner):
     """A `PaymentProvider` (port/provider.py) that can also send money out (port/money_out.py)."""
 
     async def initiate(self, order: Order, keep: Keep) -> Answer:  # noqa: ARG002 - our id is theirs, known before
         provider = self._carrier(order)
         if provider is None or order.method.msisdn is None:
             return Answer(NotSent(Failure(FailureCode.PROVIDER_REJECTED, "no_route")))
+        meant = self._deposit(order)
+        if self._goes_by_page(provider):
+            return Answer(await self._open_page(order, meant))
         if provider.auth_type == "PREAUTH":
             if order.otp is None:
                 # Not "not sent": the order may have been sent before, when the code was still at hand.
@@ -39,14 +43,15 @@ class PawaPayAdapter(MoneyOut, Believer, Examiner):
             code = order.otp.reveal()
             if not (code.isascii() and code.isalnum() and len(code) <= _CODE_LENGTH_MAX):
                 return Answer(NotSent(Failure(FailureCode.INVALID_OTP, "malformed_code")))
-        meant = self._deposit(order)
         word = await self._begin(meant, requests.deposit_body(order, provider, self._config))
         if provider.is_redirect and word == Pending(None):
             word = await self._wait_for_page(meant, word)
         return Answer(word)
 
     async def verify(self, order: Order) -> Answer:
-        return Answer(await self._word(self._deposit(order)))
+        meant = self._deposit(order)
+        word = await self._word(meant)
+        return Answer(self._unless_over(order, word) if self._goes_by_page(meant.provider) else word)
 
     def handle_webhook(self, notification: Notification) -> tuple[Report, ...]:
         return wire.callback_reports(notification)

@@ -28,6 +28,7 @@ class PawaPayConfig:
     signed_answers: "off", since signed answers are documented and were never seen; "optional" asks for them and refuses
     false signatures, "required" refuses unsigned answers too.
     benin_short_numbers: send numbers of Benin in the 8-digit form of before 2024, which pawaPay's sandbox knows.
+    payment_page: have the payer approve on a page of pawaPay's instead of ours, wherever a prompt on the phone would ask.
     customer_message: what the payer reads on the statement, 4 to 22 letters, digits and blanks; without it, the
     merchant's name.
     """
@@ -40,13 +41,14 @@ class PawaPayConfig:
     rsa_algorithm: str = RSA_PSS
     signed_answers: str = "off"
     benin_short_numbers: str | bool = False
+    payment_page: str | bool = False
     customer_message: str | None = None
 
     def __post_init__(self) -> None:
         token = self.token.reveal()
         if not (token.isascii() and token.isprintable() and token.strip()):
             raise ValueError("token: expected the API token of pawaPay's dashboard")
-        for name in ("signed_callbacks", "benin_short_numbers"):
+        for name in ("signed_callbacks", "benin_short_numbers", "payment_page"):
             if str(getattr(self, name)).lower() not in _YES | _NO:
                 raise ValueError(f"{name}: expected yes or no")
         if self.ecdsa_encoding not in {"der", "raw"}:
@@ -67,6 +69,10 @@ class PawaPayConfig:
     @property
     def sends_short_numbers_of_benin(self) -> bool:
         return str(self.benin_short_numbers).lower() in _YES
+
+    @property
+    def uses_payment_page(self) -> bool:
+        return str(self.payment_page).lower() in _YES
 
     @property
     def signing_key(self) -> str | None:

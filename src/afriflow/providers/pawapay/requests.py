@@ -1,6 +1,6 @@
 """Our orders in pawaPay's JSON: pure, with the documented fields and no other, since it refuses what it does not expect.
 
-docs.pawapay.io/v2/api-reference: initiate-deposit, initiate-payout, initiate-refund.
+docs.pawapay.io/v2/api-reference: initiate-deposit, payment-page, initiate-payout, initiate-refund.
 """
 
 import json
@@ -10,12 +10,14 @@ from typing import Any
 
 from afriflow.core.method import PaymentMethod
 from afriflow.core.money import Money
+from afriflow.core.operator import countries
 from afriflow.port.money_out import PayoutOrder, RefundOrder
 from afriflow.port.provider import Order
 from afriflow.providers.pawapay.config import PawaPayConfig
 from afriflow.providers.pawapay.tables import Provider
 
 _MESSAGE_LENGTH = range(4, 23)
+_REASON_LENGTH_MAX = 50
 
 
 def deposit_body(order: Order, provider: Provider, config: PawaPayConfig) -> bytes:
@@ -32,6 +34,24 @@ def deposit_body(order: Order, provider: Provider, config: PawaPayConfig) -> byt
         # Required here, and an unsupported parameter anywhere else (docs.pawapay.io/v2/docs/deposits).
         body |= {"successfulUrl": order.return_url, "failedUrl": order.cancel_url}
     return _written(body)
+
+
+def page_body(order: Order, config: PawaPayConfig) -> bytes:
+    """Write a deposit that begins when the payer presses a button on pawaPay's page, and not before."""
+    reason = " ".join((order.description or order.merchant_name).split())[:_REASON_LENGTH_MAX].strip()
+    return _written(
+        {
+            "depositId": order.reference,
+            "returnUrl": order.return_url,
+            "amountDetails": _amount(order.money),
+            "country": countries()[order.method.country].alpha3,
+            "phoneNumber": phone_number(order.method, config),
+            "language": "FR" if order.language == "fr" else "EN",
+            "metadata": [{"transaction": order.transaction_id}],
+            **({"reason": reason} if reason else {}),
+            **_message(config.customer_message or customer_message(order.merchant_name)),
+        }
+    )
 
 
 def payout_body(order: PayoutOrder, provider: Provider, config: PawaPayConfig) -> bytes:

@@ -5,6 +5,7 @@ A status that is not in the tables here is `Unclear` with an alert, never a fail
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -86,6 +87,20 @@ def item_word(body: Mapping[str, Any], provider: Provider | None = None) -> Word
     if status is None:
         return Unclear("no status on initiate")
     return Unclear(f"unknown status on initiate: {_shown(status)}", alert=True)
+
+
+def page_word(reply: Reply, expires_at: datetime) -> Word | None:
+    """Read the answer to a request for pawaPay's page, as `initiation_word` does (docs.pawapay.io/v2/docs/payment_page).
+
+    expires_at: when the page can no longer be used.
+    """
+    url = _text((reply.json_object() or {}).get("redirectUrl")) if reply.status == 200 else None
+    if url is None:
+        word = initiation_word(reply, None)
+        return Unclear("accepted without a page", alert=True) if isinstance(word, Pending) else word
+    if not _is_page(url):
+        return Unclear("the page has no address that a browser may be sent to", alert=True)
+    return Pending(NextAction(ActionType.REDIRECT, url=url, expires_at=expires_at))
 
 
 def bulk_words(reply: Reply, references: Sequence[str]) -> list[Word | None]:

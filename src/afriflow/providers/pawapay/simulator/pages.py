@@ -122,6 +122,9 @@ class Pages:
         more = {name: order[name] for name in ("customerMessage", "metadata") if name in order}
         if rail.auth_type == "PREAUTH":
             more["preAuthorisationCode"] = form.get("code", "")
+        own = f"{self._base_url}/paywith?{urlencode(request.query)}"
+        if rail.auth_type == "REDIRECT_AUTH":
+            more |= {"successfulUrl": own, "failedUrl": own}
         account = {"phoneNumber": phone_number, "provider": rail.provider}
         body = {
             "depositId": order["depositId"],
@@ -132,7 +135,7 @@ class Pages:
         _, answer = self._deposits.take(body, request.afterwards)
         if "failureReason" in answer:
             return self._show(request, session, answer["failureReason"]["failureCode"])
-        return see_other(f"{self._base_url}/paywith?{urlencode(request.query)}")
+        return see_other(own)
 
     def _session(self, request: Request) -> Value | None:
         return self._notebook.get("session", request.query.get("token", ""))
@@ -150,6 +153,8 @@ class Pages:
             url = str(order["returnUrl"])
             joint = "&" if urlsplit(url).query else "?"
             return see_other(f"{url}{joint}{urlencode({'depositId': order['depositId']})}")
+        if deposit is not None and "authorizationUrl" in deposit:
+            return see_other(deposit["authorizationUrl"])
         return self._page(
             request,
             "session.html",
