@@ -17,6 +17,7 @@ from afriflow.checkout.confirm import Confirmer
 from afriflow.checkout.create import Creator
 from afriflow.checkout.disburse import Disburser
 from afriflow.checkout.follow import Follower, FollowLimits
+from afriflow.checkout.give_code import CodeGiver
 from afriflow.checkout.idempotency import Idempotency
 from afriflow.checkout.plan import Planner
 from afriflow.checkout.plan_out import OutPlanner
@@ -124,6 +125,7 @@ def put_together(ground: Ground) -> Assembly:
     follower = Follower(
         database, accounts, factory, *orders, sender, bulkheads, clock, _follow_limits(settings)
     )
+    code_giver = CodeGiver(database, factory, recorder, follower, sender, clock)
     delivery = (ground.vault, clock, ground.delivery_session, _delivery_limits(settings))
     outgoing = (factory, recorder, out_recorder, out_planner, sender, follower, ids)
     return Assembly(
@@ -132,7 +134,7 @@ def put_together(ground: Ground) -> Assembly:
         announcer=announcer,
         recorder=recorder,
         creator=Creator(database, idempotency, router, recorder, planner, sender, ids, clock, base_url),
-        confirmer=Confirmer(database, router, recorder, planner, sender, ids, clock),
+        confirmer=Confirmer(database, router, recorder, planner, sender, code_giver, ids, clock),
         follower=follower,
         sessions=Sessions(database, recorder, follower),
         disburser=Disburser(database, idempotency, accounts, router, *outgoing),

@@ -96,6 +96,51 @@ async def test_an_operator_that_wants_a_code_first_is_given_one(
 
 
 @BOTH_WAYS
+async def test_a_code_that_the_wallet_sends_is_typed_over_and_a_wrong_one_is_no_end(
+    merchant: Any, payer: Any, session: aiohttp.ClientSession, visit: Any, shoot: Any, javascript: bool
+) -> None:
+    phone = "+221774100001" if javascript else "+221774100002"
+    made = await link_for(merchant)
+    page = await visit(javascript=javascript, language="fr-FR")
+    await page.goto(made["checkout_url"])
+    await choose(page, "wizall_sn", phone)
+    await expect(heading(page, "Entrez votre code")).to_be_visible(timeout=SLOW)
+    name = f"pay-code-after-{'js' if javascript else 'plain'}"
+    await shoot(page, name)
+    await page.fill("#otp", "000000")
+    await page.click("button.wide")
+    await expect(page.locator("#wrong-otp")).to_have_text("Le code est faux ou a expiré.")
+    await shoot(page, f"{name}-wrong")
+    async with session.get(f"{payer.url}/prompts", params={"phone": phone}) as answer:
+        code = (await answer.json())[-1]["code"]
+    await page.fill("#otp", code)
+    await page.click("button.wide")
+    await expect(heading(page, "Paiement réussi")).to_be_visible(timeout=SLOW)
+
+
+async def test_a_payer_whose_code_died_on_the_way_is_asked_for_another_with_a_reason(
+    merchant: Any, faults: Any, visit: Any, shoot: Any
+) -> None:
+    rules = [{"exclude": ["paydunya"]}]
+    assert (await merchant.call("PUT", "/api/routing/rules", {"rules": rules}))[0] == 200
+    try:
+        made = await link_for(merchant, country="BF")
+        page = await visit(language="fr-FR")
+        await page.goto(made["checkout_url"])
+        await choose(page, "orange_bf", "+22604111113")
+        await faults("pawapay", refuse_connection=1.0)
+        await page.fill("#otp", "123456")
+        await page.click("button.wide")
+        await expect(heading(page, "Nous vérifions votre paiement")).to_be_visible(timeout=SLOW)
+        await faults("pawapay")
+        await expect(heading(page, "Entrez votre code")).to_be_visible(timeout=SLOW)
+        await expect(page.get_by_text("vous ne paierez pas deux fois")).to_be_visible()
+        await shoot(page, "pay-code-again")
+    finally:
+        await merchant.call("PUT", "/api/routing/rules", {"rules": []})
+
+
+@BOTH_WAYS
 async def test_a_wallet_with_a_page_of_its_own_sends_the_payer_there_and_back(
     merchant: Any, visit: Any, shoot: Any, javascript: bool
 ) -> None:

@@ -178,6 +178,11 @@ def without_phone(asked: Order) -> Order:
     return replace(asked, method=replace(asked.method, msisdn=None))
 
 
+def hosted(operator: str | None, **facts: Any) -> Order:
+    """An order that takes PayDunya's page: SoftPay needs a number, the page asks for it."""
+    return without_phone(order(operator, **facts))
+
+
 def link_of(answer: Answer) -> str:
     assert isinstance(answer.word, Pending)
     assert answer.word.next_action is not None
@@ -196,7 +201,7 @@ PAID = Succeeded(Money(5000, "XOF"), REFERENCE)
 async def test_a_hosted_invoice_is_paid_by_the_payer_and_only_then_succeeds(
     house: House, operator: str | None
 ) -> None:
-    asked = without_phone(order(operator))  # SoftPay needs a number, the hosted page asks for it
+    asked = hosted(operator)
     answer = await house.initiate(asked)
     url = link_of(answer)
     assert url == f"{house.url}/sandbox-checkout/invoice/{answer.provider_reference}"
@@ -222,7 +227,7 @@ async def test_a_hosted_invoice_is_paid_by_the_payer_and_only_then_succeeds(
 async def test_a_payer_who_does_not_pay_goes_back_and_the_attempt_fails(
     house: House, button: str, operator: str | None, code: FailureCode
 ) -> None:
-    asked = order(operator)
+    asked = hosted(operator)
     url = link_of(await house.initiate(asked))
     assert await house.press(url, button) == (302, f"https://pay.example/cancel/1?token={house.kept[0]}")
     word = await house.verify(asked)
@@ -233,7 +238,7 @@ async def test_a_payer_who_does_not_pay_goes_back_and_the_attempt_fails(
 async def test_an_invoice_that_nobody_pays_is_cancelled_after_a_day_and_that_is_a_timeout(
     house: House,
 ) -> None:
-    asked = order("wizall_sn")
+    asked = hosted("wizall_sn")
     url = link_of(await house.initiate(asked))
     house.clock.ahead = timedelta(hours=23, minutes=59)
     assert await house.verify(asked) == Pending()
@@ -246,7 +251,7 @@ async def test_an_invoice_that_nobody_pays_is_cancelled_after_a_day_and_that_is_
 
 
 async def test_an_ended_invoice_stays_as_it_ended(house: House) -> None:
-    asked = order("wizall_sn")
+    asked = hosted("wizall_sn")
     url = link_of(await house.initiate(asked))
     await house.press(url, "pay")
     async with house.browser.post(url, data={"action": "cancel"}, allow_redirects=False) as answer:
@@ -360,7 +365,7 @@ async def test_the_code_the_keys_and_the_number_never_stand_in_the_log_of_exchan
 async def test_a_lost_answer_to_create_leaves_an_invoice_that_nobody_can_pay_and_may_be_repeated(
     house: House,
 ) -> None:
-    asked = order("wizall_sn")
+    asked = hosted("wizall_sn")
     await house.faults(lose_answer=1)
     opened = house.factory.open(house.account)
     answer = await opened.adapter.initiate(asked, house.keep)
@@ -504,7 +509,7 @@ async def test_a_notification_arrives_and_is_a_hint_whatever_its_encoding(
     house: House, notation: str
 ) -> None:
     await house.switches(notification=notation)
-    asked = order("wizall_sn")
+    asked = hosted("wizall_sn")
     url = link_of(await house.initiate(asked))
     await house.press(url, "pay")
     (received,) = await house.inbox.heard()
@@ -521,7 +526,7 @@ async def test_a_notification_arrives_and_is_a_hint_whatever_its_encoding(
 
 
 async def test_a_forged_notification_is_told_apart(house: House) -> None:
-    url = link_of(await house.initiate(order("wizall_sn")))
+    url = link_of(await house.initiate(hosted("wizall_sn")))
     await house.press(url, "pay")
     (received,) = await house.inbox.heard()
     adapter = house.open()
@@ -624,7 +629,7 @@ async def test_json_is_read_without_a_content_type_and_amounts_in_every_form_tha
 
 async def test_confirm_answers_a_post_only_where_it_is_switched_so(house: House) -> None:
     """The Python client posts when it confirms with the object that it created with."""
-    token = (await house.initiate(order("wizall_sn"))).provider_reference
+    token = (await house.initiate(hosted("wizall_sn"))).provider_reference
     url = f"{house.url}/sandbox-api/v1/checkout-invoice/confirm/{token}"
     keys = {
         "PAYDUNYA-MASTER-KEY": SPEC.demo_config["master_key"],
@@ -642,10 +647,10 @@ async def test_the_simulator_remembers_after_a_restart_and_takes_up_what_was_due
     asked = order(ORANGE, "771234001")
     async with open_house(tmp_path) as house:
         token = (await house.initiate(asked)).provider_reference
-        await house.initiate(order("wizall_sn"))
+        await house.initiate(hosted("wizall_sn"))
     async with open_house(tmp_path) as house:
         assert len(house.invoices()) == 2
-        await house.initiate(order("wizall_sn"))
+        await house.initiate(hosted("wizall_sn"))
         assert len({invoice["token"] for invoice in house.invoices()}) == 3
         asked = replace(asked, provider_reference=token)
         assert isinstance(await house.verify(asked), Pending)
@@ -657,7 +662,7 @@ async def test_the_simulator_remembers_after_a_restart_and_takes_up_what_was_due
     ("language", "word"), [("fr-SN,fr", "Dernières factures"), ("en", "Latest invoices")]
 )
 async def test_the_overview_lists_invoices_and_magic_numbers(house: House, language: str, word: str) -> None:
-    answer = await house.initiate(order("wizall_sn", merchant_name="<b>Chez Awa</b>"))
+    answer = await house.initiate(hosted("wizall_sn", merchant_name="<b>Chez Awa</b>"))
     async with house.browser.get(f"{house.url}/", headers={"accept-language": language}) as page:
         html = await page.text()
     assert word in html

@@ -14,7 +14,8 @@ from afriflow.core.evidence import Failed, NotSent, Pending, Refused, Succeeded,
 from afriflow.core.method import ActionType, FailureCode, MethodType, NextAction, PaymentMethod
 from afriflow.core.money import Money
 from afriflow.core.msisdn import Msisdn
-from afriflow.port.provider import Account, Answer, Order, Secret
+from afriflow.port.code_after import TakesCode
+from afriflow.port.provider import Answer, Order, Secret
 from afriflow.providers.paydunya import SPEC
 from afriflow.simulator.handset import Action
 
@@ -56,7 +57,7 @@ def in_cameroon(**facts: Any) -> Order:
 
 
 def test_all_operators_of_softpay_have_a_story_here() -> None:
-    told = {*PUSHED, *OPENED, "moov_ci", "orange_ci", "orange_bf", "wizall_sn"}
+    told = {*PUSHED, *OPENED, "moov_ci", "orange_ci", "orange_bf", "wizall_sn", "mtn_cm"}
     assert told == {route.operator for route in SPEC.routes if route.operator}
 
 
@@ -170,7 +171,7 @@ async def test_a_waiting_payer_of_a_charge_that_never_left_hears_no_and_another_
 async def test_cameroon_is_off_until_the_account_says_otherwise(house: House) -> None:
     answer = await house.initiate(in_cameroon())
     assert isinstance(answer.word, NotSent)
-    assert answer.word.failure.provider_code == "switched_off"
+    assert answer.word.failure.provider_code == "not_opened"
     assert house.invoices() == []
 
 
@@ -195,66 +196,100 @@ async def test_a_wallet_is_never_asked_for_another_currency_than_its_own(house: 
 # Wizall: a code that comes after our call
 
 
-async def started(house: House, asked: Order) -> tuple[Order, str, str]:
-    """Have the code sent; gives the order as it is kept, the code on the phone, and the number of the transaction."""
-    answer = await house.open().request_otp(asked, house.keep)
+async def started(house: House, asked: Order) -> tuple[Order, str, NextAction]:
+    """Have the code sent; gives the order as it is kept, the code on the phone, and what asks for it."""
+    answer = await house.initiate(asked)
     assert isinstance(answer.word, Pending)
     action = answer.word.next_action
     assert action is not None
     assert action.type is ActionType.ENTER_OTP
     (prompt,) = house.handset.prompts()
     assert prompt.code is not None
-    assert action.payload is not None
-    return replace(asked, provider_reference=house.kept[0]), prompt.code, action.payload
+    return replace(asked, provider_reference=house.kept[0]), prompt.code, action
+
+
+async def give(house: House, asked: Order, code: str, action: NextAction) -> Answer:
+    return await house.open().give_code(replace(asked, otp=Secret(code)), action)
 
 
 async def test_the_code_that_wizall_sends_is_given_in_a_second_step_and_only_confirm_says_paid(
     house: House,
 ) -> None:
-    asked, code, transaction_id = await started(house, order("wizall_sn"))
+    assert isinstance(house.open(), TakesCode)
+    asked, code, action = await started(house, order("wizall_sn"))
     assert await house.verify(asked) == Pending()
-    answer = await house.open().confirm_otp(asked, Secret(code), transaction_id)
-    assert answer == Answer(Pending(), house.kept[0])
+    assert await give(house, asked, code, action) == Answer(Pending(), house.kept[0])
     assert await house.verify(asked) == PAID
     assert [prompt.state.value for prompt in house.handset.prompts()] == ["used"]
-    again = await house.open().confirm_otp(asked, Secret(code), transaction_id)
+    again = await give(house, asked, code, action)
     assert isinstance(again.word, Unclear)
     assert [invoice["status"] for invoice in house.invoices()] == ["completed"]
 
 
-async def test_a_wrong_code_of_wizall_is_refused(house: House) -> None:
-    asked, _, transaction_id = await started(house, order("wizall_sn"))
-    answer = await house.open().confirm_otp(asked, Secret("0000"), transaction_id)
+@pytest.mark.parametrize("wrong", ["0000", "123456", "abc"])
+async def test_a_code_that_wizall_did_not_send_is_refused_and_the_right_one_still_pays(
+    house: House, wrong: str
+) -> None:
+    asked, code, action = await started(house, order("wizall_sn"))
+    answer = await give(house, asked, wrong, action)
     assert isinstance(answer.word, Refused)
     assert answer.word.failure.code is FailureCode.INVALID_OTP
+    await give(house, asked, code, action)
+    assert await house.verify(asked) == PAID
 
 
 async def test_a_lost_answer_to_the_second_step_is_settled_by_asking(house: House) -> None:
-    asked, code, transaction_id = await started(house, order("wizall_sn"))
+    asked, code, action = await started(house, order("wizall_sn"))
     await house.faults(lose_answer=1)
-    answer = await house.open().confirm_otp(asked, Secret(code), transaction_id)
-    assert isinstance(answer.word, Unclear)
+    assert isinstance((await give(house, asked, code, action)).word, Unclear)
     await house.faults()
     assert await house.verify(asked) == PAID
 
 
+async def test_a_second_step_that_never_left_says_so(house: House) -> None:
+    asked, code, action = await started(house, order("wizall_sn"))
+    config = replace(house.account.config, softpay_base_url="http://127.0.0.1:9/api/v1")
+    answer = await house.open(config=config).give_code(replace(asked, otp=Secret(code)), action)
+    assert isinstance(answer.word, NotSent)
+    assert await house.verify(asked) == Pending()
+
+
 async def test_the_second_step_never_stands_in_the_log_with_its_code_or_number(house: House) -> None:
-    asked, code, transaction_id = await started(house, order("wizall_sn"))
+    asked, code, action = await started(house, order("wizall_sn"))
     opened = house.factory.open(house.account)
     adapter: Any = opened.adapter
-    await adapter.confirm_otp(asked, Secret(code), transaction_id)
+    await adapter.give_code(replace(asked, otp=Secret(code)), action)
     written = repr(opened.http.exchanges)
     assert code not in written
     assert "771234567" not in written
 
 
-async def test_two_steps_are_for_wizall_alone_and_only_after_the_first(house: House) -> None:
-    answer = await house.open().request_otp(order("wave_sn"), house.keep)
-    assert isinstance(answer.word, NotSent)
-    answer = await house.open().confirm_otp(order("wizall_sn"), Secret("461050"), "286513913")
-    assert isinstance(answer.word, Unclear)
-    at_home: Account = replace(house.account, base_url=SPEC.base_urls[house.account.mode])
-    adapter: Any = house.factory.open(at_home).adapter
-    answer = await adapter.request_otp(order("wizall_sn"), house.keep)
-    assert isinstance(answer.word, NotSent)
+async def test_where_wizall_sends_no_code_the_page_of_the_same_invoice_takes_its_place(house: House) -> None:
+    """Asking for a code moves no money: an unclear or refused first step leaves an invoice that can be paid."""
+    asked = order("wizall_sn")
+
+    async def keep_then_break(token: str, _action: object = None) -> None:
+        await house.keep(token)
+        await house.faults(lose_answer=1)
+
+    answer = await house.open().initiate(asked, keep_then_break)
+    await house.faults()
+    url = link_of(answer)
+    assert url == f"{house.url}/sandbox-checkout/invoice/{house.kept[0]}"
+    await house.press(url, "pay")
+    assert await house.verify(asked) == PAID
+    assert [invoice["status"] for invoice in house.invoices()] == ["completed"]
+
+
+async def test_an_account_may_send_an_operators_payers_to_the_page(house: House) -> None:
+    config = replace(house.account.config, page_operators="wizall_sn, wave_sn")
+    for operator in ("wizall_sn", "wave_sn"):
+        assert "/sandbox-checkout/invoice/" in link_of(await house.initiate(order(operator), config=config))
+    assert house.handset.prompts() == []
+
+
+async def test_a_code_is_taken_by_wizall_alone_and_only_after_the_first_step(house: House) -> None:
+    action = NextAction(ActionType.ENTER_OTP, payload="286513913")
+    for asked in (order("wave_sn", provider_reference="test_0000000000"), order("wizall_sn")):
+        assert isinstance((await give(house, asked, "461050", action)).word, Unclear)
     assert house.invoices() == []

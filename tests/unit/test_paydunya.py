@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from afriflow.core.errors import BadAccount
 from afriflow.core.evidence import Failed, Missing, NotSent, Pending, Refused, Succeeded, Unclear
 from afriflow.core.method import ActionType, FailureCode, MethodType, NextAction, PaymentMethod
 from afriflow.core.money import Money
@@ -140,26 +141,40 @@ def test_every_wallet_of_the_table_is_an_operator_that_we_know_in_that_country()
         assert operators()[wallet.operator].country == wallet.country
 
 
-def test_routes_cover_six_countries_in_xof_with_cards_and_a_code_first_only_where_one_is_asked() -> None:
-    assert {route.country for route in SPEC.routes} == {"SN", "CI", "BJ", "TG", "BF", "ML"}
-    assert {route.currency for route in SPEC.routes} == {"XOF"}
+def test_routes_cover_six_countries_in_xof_and_mtn_of_cameroon_with_a_code_where_one_is_asked() -> None:
+    countries = {(route.country, route.currency) for route in SPEC.routes}
+    assert countries == {*((name, "XOF") for name in ("SN", "CI", "BJ", "TG", "BF", "ML")), ("CM", "XAF")}
+    assert {route.operator for route in SPEC.routes if route.country == "CM"} == {"mtn_cm"}
     assert all(route.minimum_minor == 200 for route in SPEC.routes)
     cards = {route.country for route in SPEC.routes if route.method is MethodType.CARD}
     assert cards == {"SN", "CI", "BJ", "TG", "BF", "ML"}
     otp = {route.operator for route in SPEC.routes if route.authorization is Authorization.OTP_FIRST}
     assert otp == {"orange_ci", "orange_bf"}
     assert all(operators()[operator or ""].otp_ussd for operator in otp)
+    after = {route.operator for route in SPEC.routes if route.authorization is Authorization.OTP_AFTER}
+    assert after == {"wizall_sn"}
+    assert {route.operator for route in SPEC.routes if route.operator} == set(wallets())
+
+
+def test_an_account_carries_what_it_was_opened_with() -> None:
+    def carried(**settings: Any) -> set[str]:
+        config = fill_config(SPEC, "acc_1", {**SPEC.demo_config, **settings})
+        return {route.operator or "card" for route in SPEC.routes if SPEC.opens(config, route)}
+
     # In which currency PayDunya means an invoice for Cameroon is documented nowhere: no account offers it unasked.
-    assert {operator for operator in wallets() if operator not in {r.operator for r in SPEC.routes}} == {
-        "mtn_cm"
-    }
+    everything = {"card", *wallets()}
+    assert carried() == everything - {"mtn_cm"}
+    assert carried(mtn_cm=True) == everything
+    assert carried(closed_operators="celtiis_bj, wave_sn") == everything - {"mtn_cm", "celtiis_bj", "wave_sn"}
 
 
-def test_a_wallet_whose_code_comes_after_our_call_takes_the_hosted_page() -> None:
-    two_steps = {wallet.operator for wallet in wallets().values() if wallet.direct is None}
-    assert two_steps == {"wizall_sn"}
-    (route,) = [route for route in SPEC.routes if route.operator == "wizall_sn"]
-    assert route.authorization is Authorization.REDIRECT
+@pytest.mark.parametrize(
+    "settings",
+    [{"closed_operators": "wave"}, {"page_operators": "wave_sn,nobody"}, {"page_operators": "djamo_sn"}],
+)
+def test_an_account_that_names_what_nobody_knows_is_not_opened(settings: dict[str, str]) -> None:
+    with pytest.raises(BadAccount):
+        fill_config(SPEC, "acc_1", {**SPEC.demo_config, **settings})
 
 
 # Our order in its fields

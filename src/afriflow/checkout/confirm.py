@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from afriflow.checkout.call import Planned
 from afriflow.checkout.create import opening
+from afriflow.checkout.give_code import CodeGiver
 from afriflow.checkout.plan import Planner, keep_method, load_method
 from afriflow.checkout.request import ConfirmRequest, check_otp, read_method
 from afriflow.checkout.send import Sender
@@ -34,13 +35,15 @@ class Confirmer:
     recorder: Recorder
     planner: Planner
     sender: Sender
+    code_giver: CodeGiver
     ids: Ids
     clock: Clock
 
     async def confirm(self, caller: Caller, transaction_id: str, request: ConfirmRequest) -> None:
-        """Take what the payer gave and start the payment with it.
+        """Take what the payer gave: start the payment with it, or go on with one that waits for a code.
 
-        Raises InvalidRequest, NotFound, NotConfirmable (a live attempt exists, or the time is over), NoRoute.
+        Raises InvalidRequest, NotFound, NotConfirmable (nothing is waited for, or the time is over), NoRoute;
+        InvalidOtp and CodeNotPassedOn where another code may be given.
         """
         check_otp(request.otp, "/otp")
         async with self.database.connection() as connection:
@@ -49,14 +52,25 @@ class Confirmer:
             )
             if row is None:
                 raise NotFound(id=transaction_id)
+            attempts = await connection.fetch(store.ATTEMPTS, caller.merchant_id, transaction_id)
+        with bound(transaction_id=transaction_id, merchant_id=caller.merchant_id):
+            live = any(attempt["status"] in OPEN for attempt in attempts)
+            if live and request.otp is not None and request.payment_method is None:
+                await self.code_giver.give(caller, transaction_id, request.otp)
+            else:
+                await self._start(caller, row, request)
+
+    async def _start(self, caller: Caller, row: Record, request: ConfirmRequest) -> None:
+        """Begin the payment with what the payer chose."""
+        transaction_id = row["id"]
+        async with self.database.connection() as connection:
             method = await self._method(connection, row, request)
         otp = request.otp or (request.payment_method.otp if request.payment_method else None)
         wish = Wish(Money(row["amount_minor"], row["currency"]), method, has_otp=otp is not None)
-        with bound(transaction_id=transaction_id, merchant_id=caller.merchant_id):
-            decision = await self.router.route(caller, wish)
-            planned = await self._commit(caller, transaction_id, method, decision, otp)
-            if planned is not None:
-                await self.sender.send(caller, planned, decision.candidates[1:], otp)
+        decision = await self.router.route(caller, wish)
+        planned = await self._commit(caller, transaction_id, method, decision, otp)
+        if planned is not None:
+            await self.sender.send(caller, planned, decision.candidates[1:], otp)
 
     async def _method(self, connection: Connection, row: Record, request: ConfirmRequest) -> PaymentMethod:
         if request.payment_method is not None:

@@ -8,14 +8,13 @@ import msgspec
 
 from afriflow.checkout.call import Planned
 from afriflow.checkout.idempotency import Claim, Idempotency, make_claim
-from afriflow.checkout.plan import Planner, keep_method, plan_expiry
+from afriflow.checkout.plan import Planner, asking_for_code, keep_method, plan_expiry
 from afriflow.checkout.request import Checkout
 from afriflow.checkout.send import Sender
 from afriflow.core.clock import Clock
 from afriflow.core.errors import Fault, ReferenceTaken
 from afriflow.core.ids import Ids
-from afriflow.core.method import ActionType, NextAction, PaymentMethod
-from afriflow.core.operator import operators
+from afriflow.core.method import NextAction, PaymentMethod
 from afriflow.core.transaction import TransactionStatus
 from afriflow.db.engine import Connection, Database, one
 from afriflow.ledger import store as ledger_store
@@ -195,9 +194,5 @@ def opening(
         return TransactionStatus.REQUIRES_PAYMENT_METHOD, None
     route = decision.candidates[0].route
     if route.authorization is Authorization.OTP_FIRST and otp is None:
-        operator = operators().get(method.operator or "")
-        code = operator.otp_ussd if operator else None
-        return TransactionStatus.REQUIRES_ACTION, NextAction(
-            ActionType.ENTER_OTP, code=code, guide=route.guide
-        )
+        return TransactionStatus.REQUIRES_ACTION, asking_for_code(method, route)
     return TransactionStatus.PROCESSING, None

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from afriflow.checkout.bulkhead import Bulkheads, Errand
 from afriflow.checkout.call import Planned, ask, kind_of, resend_of, statements
-from afriflow.checkout.plan import Planner
+from afriflow.checkout.plan import Planner, asking_for_code
 from afriflow.checkout.plan_out import OutPlanner
 from afriflow.checkout.send import Sender
 from afriflow.core.clock import Clock
@@ -20,7 +20,9 @@ from afriflow.core.evidence import (
     Source,
     Succeeded,
     Unclear,
+    Word,
 )
+from afriflow.core.method import Authorization, NextAction
 from afriflow.core.transaction import OPEN, AttemptStatus
 from afriflow.db.engine import Database, Record, one
 from afriflow.jobs.queue import Payload, Snooze
@@ -32,7 +34,8 @@ from afriflow.merchants.accounts import Accounts
 from afriflow.merchants.keys import Caller
 from afriflow.observe.log import bound, page
 from afriflow.port.factory import OpenProvider, PaymentFactory
-from afriflow.port.provider import Answer, Resend
+from afriflow.port.provider import Answer, Order, Resend
+from afriflow.routing.choose import route_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +93,60 @@ class Follower:
     async def check(self, attempt: Record) -> Record:
         """Ask the provider how an attempt stands and record what it says; gives the attempt as it is then.
 
-        An order that the provider does not know is sent again, the same id and body, where that can do no harm.
+        An order that the provider does not know is sent again, the same id and body, where that can do no harm; one
+        that needs a code of the payer's, which is kept nowhere, first asks for another.
         Raises ProviderBusy when it cannot be asked now.
         """
         with bound(order_id=attempt["id"]):
-            planned = await self._restore(attempt)
+            planned = await self.restore(attempt)
             opened = self.factory.open(planned.account)
-            answer = await self._ask(opened, planned)
-            if self._is_beyond_arrival(opened, attempt, answer):
-                answer = Answer(NeverReceived(), answer.provider_reference)
-            attempt = await self._record(opened, attempt, answer, Source.VERIFY)
-            if self._may_resend(opened, attempt, answer):
-                attempt = await self._resend(opened, planned, attempt)
+            answer, attempt = await self._verify(opened, planned, attempt)
+            if not self._may_resend(opened, attempt, answer):
+                return attempt
+            wanted = _code_that_is_wanted(opened, planned)
+            if wanted is not None:
+                if self._is_in_window(attempt["last_sent_at"]):  # each send was the payer's doing
+                    await self._ask_for_code(attempt, wanted)
+            elif self._is_in_window(attempt["created_at"]):
+                _, attempt = await self._resend(opened, planned, attempt)
             return attempt
 
-    async def _restore(self, order: Record) -> Planned:
+    async def send_with_code(self, attempt: Record, otp: str) -> Word | None:
+        """Send an order that never arrived once more, with another code of the payer's; gives the provider's word.
+
+        Asks first: what the provider knows by now is only recorded, and so is whatever does not allow it; then None.
+        The payer has just acted, so that the window in which we act by ourselves does not bind. Raises ProviderBusy.
+        """
+        with bound(order_id=attempt["id"]):
+            planned = await self.restore(attempt, otp)
+            opened = self.factory.open(planned.account)
+            answer, attempt = await self._verify(opened, planned, attempt)
+            if not self._may_resend(opened, attempt, answer):
+                return None
+            word, _ = await self._resend(opened, planned, attempt)
+            return word
+
+    async def _verify(self, opened: OpenProvider, planned: Planned, attempt: Record) -> tuple[Answer, Record]:
+        answer = await self._ask(opened, planned)
+        if self._is_beyond_arrival(opened, attempt, answer):
+            answer = Answer(NeverReceived(), answer.provider_reference)
+        return answer, await self._record(opened, attempt, answer, Source.VERIFY)
+
+    async def _ask_for_code(self, attempt: Record, action: NextAction) -> None:
+        """Have the payer asked for another code, while the provider does not know the order."""
+        merchant_id = attempt["merchant_id"]
+        async with self.database.transaction() as connection:
+            row = await self.recorder.lock(connection, merchant_id, attempt["transaction_id"])
+            now = await order_of(connection, merchant_id, attempt["id"])
+            # Only what is still as it was seen: a code that is on its way now must not be asked for again.
+            same = now is not None and (now["status"], now["sends"]) == (attempt["status"], attempt["sends"])
+            if same and not self._in_flight(now) and row["expires_at"] > self.clock.now():
+                await self.recorder.turn(
+                    connection, row, attempt["id"], action, story=("CodeWanted", "us", {})
+                )
+
+    async def restore(self, order: Record, otp: str | None = None) -> Planned:
+        """Give an order as it was sent. otp: a code that the payer gave just now."""
         async with self.database.connection() as connection:
             merchant_id = order["merchant_id"]
             account = await self.accounts.account(connection, merchant_id, order["account_id"])
@@ -117,7 +159,7 @@ class Follower:
                 connection, store.TRANSACTION, merchant_id, order["mode"], order["transaction_id"]
             )
             restored = await self.planner.order(
-                connection, name, row, order["reference"], order["provider_reference"], None
+                connection, name, row, order["reference"], order["provider_reference"], otp
             )
         restored = replace(restored, last_sent_at=order["last_sent_at"])
         return Planned(order, account, restored, order["sends"])
@@ -163,8 +205,6 @@ class Follower:
     def _may_resend(self, opened: OpenProvider, attempt: Record, answer: Answer) -> bool:
         if attempt["status"] != AttemptStatus.UNKNOWN or self._in_flight(attempt):
             return False
-        if self.clock.now() - attempt["created_at"] > timedelta(seconds=self.limits.resend_window_seconds):
-            return False
         match resend_of(opened, attempt):
             case Resend.ALWAYS:
                 return isinstance(answer.word, Missing)
@@ -173,8 +213,13 @@ class Follower:
             case Resend.NEVER:
                 return False
 
-    async def _resend(self, opened: OpenProvider, planned: Planned, attempt: Record) -> Record:
-        """Send the same order again, with a new permission that only one process gets."""
+    def _is_in_window(self, since: datetime) -> bool:
+        return self.clock.now() - since <= timedelta(seconds=self.limits.resend_window_seconds)
+
+    async def _resend(
+        self, opened: OpenProvider, planned: Planned, attempt: Record
+    ) -> tuple[Word | None, Record]:
+        """Send the same order again, with a new permission that only one process gets; without it, None."""
         async with self.database.connection() as connection:
             send = await connection.fetchval(
                 statements(attempt).resend,
@@ -184,15 +229,16 @@ class Follower:
                 float(self.planner.lease_seconds),
             )
         if send is None:
-            return attempt
+            return None, attempt
         answer = await self.sender.call(opened, replace(planned, send=send))
+        word = answer.word
         if not isinstance(answer.word, Pending | Succeeded | Failed):
             # A refusal of this send proves nothing about the first one.
             answer = Answer(Unclear(f"sent again: {type(answer.word).__name__}"), answer.provider_reference)
         after = await self._record(opened, attempt, answer, Source.ANSWER)
         async with self.database.connection() as connection:
             await connection.execute(statements(attempt).landed, attempt["merchant_id"], attempt["id"], send)
-        return after
+        return word, after
 
     def _in_flight(self, attempt: Record) -> bool:
         until: datetime | None = attempt["in_flight_until"]
@@ -223,3 +269,16 @@ class Follower:
             left = (attempt["in_flight_until"] - self.clock.now()).total_seconds()
             pause = min(pause, left + 1)
         return max(1.0, pause)
+
+
+def _code_that_is_wanted(opened: OpenProvider, planned: Planned) -> NextAction | None:
+    """Ask for what only the payer can give another send of this order; None when it is complete as it is.
+
+    A provider that may get the order again until it gave its id asks the payer on its own page then.
+    """
+    order, spec = planned.order, opened.spec
+    if not isinstance(order, Order) or spec.resend is not Resend.ALWAYS:
+        return None
+    route = route_of(opened.account, spec, order.money, order.method)
+    wanted = route is not None and route.authorization is Authorization.OTP_FIRST
+    return asking_for_code(order.method, route) if route and wanted else None

@@ -5,7 +5,7 @@ next one; an unclear answer never does.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from afriflow.checkout.bulkhead import Bulkheads, Errand
@@ -20,8 +20,9 @@ from afriflow.db.engine import Database
 from afriflow.ledger.record import Recorder, remember_reference
 from afriflow.merchants.keys import Caller
 from afriflow.observe.log import bound, logger, page
+from afriflow.port.code_after import TakesCode
 from afriflow.port.factory import OpenProvider, PaymentFactory
-from afriflow.port.provider import Answer, Keep
+from afriflow.port.provider import Answer, Order
 from afriflow.routing.announce import Announcer
 from afriflow.routing.choose import Candidate
 from afriflow.routing.health import Health
@@ -94,14 +95,32 @@ class Sender:
                         evidence=Evidence(Source.ANSWER, Pending(next_action)),
                     )
 
+        return await self._guarded(opened, planned, lambda: start(opened, planned.order, keep))
+
+    async def give_code(self, opened: OpenProvider, planned: Planned, asked: NextAction) -> Answer:
+        """Give the payer's code for an order that waits for it; the caller has committed that it is being given.
+
+        asked: the action that asked for it. Raises Fault when the adapter takes none.
+        """
+        adapter, order = opened.adapter, planned.order
+        if not isinstance(adapter, TakesCode) or not isinstance(order, Order):
+            raise Fault(reason=f"{opened.spec.name} takes no code later", attempt_id=planned.row["id"])
+        return await self._guarded(opened, planned, lambda: adapter.give_code(order, asked))
+
+    async def _guarded(
+        self, opened: OpenProvider, planned: Planned, call: Callable[[], Awaitable[Answer]]
+    ) -> Answer:
+        """Call in a place of the account's own, without which nothing was sent."""
         try:
             async with self.bulkheads.place(planned.account.id, Errand.ORDER):
-                return await self._start(opened, planned, keep)
+                return await self._while_allowed(opened, planned, call)
         except ProviderBusy:
             return Answer(NotSent(Failure(FailureCode.PROVIDER_UNAVAILABLE, "busy")))
 
-    async def _start(self, opened: OpenProvider, planned: Planned, keep: Keep) -> Answer:
-        """Call while the circuits allow it, and tell them how it went."""
+    async def _while_allowed(
+        self, opened: OpenProvider, planned: Planned, call: Callable[[], Awaitable[Answer]]
+    ) -> Answer:
+        """Call while the circuits allow it, and tell them how it went; no exception is an end."""
         account = planned.account
         permission = await self.health.ask(account.id, operation_of(planned.row), operator_of(planned.order))
         if not permission.allowed:  # it closed between routing and here; nothing was sent
@@ -109,7 +128,7 @@ class Sender:
         begun = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(self.planner.lease_seconds - _LEASE_MARGIN_SECONDS):
-                answer = await start(opened, planned.order, keep)
+                answer = await call()
         except TimeoutError:
             answer = Answer(Unclear("the provider took longer than the send's lease"))
         except LeaseLost:

@@ -7,6 +7,7 @@ AfriFlowError
 │   ├── NotFound                404, also for what belongs to somebody else
 │   ├── Conflict                409 reference taken, not cancellable, not confirmable, key in flight
 │   ├── KeyReused               422
+│   ├── InvalidOtp, CodeNotPassedOn   422, 503 the payer's code did nothing; it may be given again
 │   ├── NoRoute                 422 nobody can carry this payment, with the reason for each candidate
 │   ├── ProviderBusy            503 the provider has enough to do; nothing was sent
 │   ├── TooLarge                413
@@ -139,6 +140,20 @@ class NotCancellable(Conflict):
 
 class NotConfirmable(Conflict):
     code = "not_confirmable"
+
+
+class InvalidOtp(Refusal):
+    """The provider says that the payer's code is wrong or too old; nothing was charged, another may be given."""
+
+    code = "invalid_otp"
+    status = 422
+
+
+class CodeNotPassedOn(Refusal):
+    """The payer's code did not reach the provider; nothing was charged, it may be given again."""
+
+    code = "code_not_passed_on"
+    status = 503
 
 
 class NotRefundable(Conflict):

@@ -31,6 +31,7 @@ class Authorization(StrEnum):
 
     APPROVE_ON_PHONE = "approve_on_phone"
     OTP_FIRST = "otp_first"  # the payer gets a code before we ask the provider
+    OTP_AFTER = "otp_after"  # the payer gets a code from the provider, and gives it to us
     REDIRECT = "redirect"
 
 

@@ -157,6 +157,20 @@ def end_session(transaction: TransactionState, *, cancelled: bool) -> Step | Non
     return Step(replace(transaction, status=status, next_action=None), attempt, (status.value,), changed=True)
 
 
+def turn_to_payer(transaction: TransactionState, action: NextAction | None) -> Step | None:
+    """Say what the payer of an open attempt has to do now: give a code (again), or nothing more, since it was given.
+
+    None when the time to pay is over or nothing is different.
+    """
+    if transaction.status in FINAL or action == transaction.next_action:
+        return None
+    needs_payer = action is not None and action.type in ACTIONS_OF_THE_PAYER
+    status = TransactionStatus.REQUIRES_ACTION if needs_payer else TransactionStatus.PROCESSING
+    after = replace(transaction, status=status, next_action=action)
+    told = (status.value,) if status is not transaction.status else ()
+    return Step(after, AttemptState(AttemptStatus.PENDING, transaction.money, ""), told, changed=True)
+
+
 def _pending(transaction: TransactionState, attempt: AttemptState, action: NextAction | None) -> Step:
     if attempt.status not in OPEN:
         thought_gone = attempt.status in {AttemptStatus.NOT_SENT, AttemptStatus.NEVER_RECEIVED}

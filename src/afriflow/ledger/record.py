@@ -14,6 +14,7 @@ from afriflow.core.clock import Clock
 from afriflow.core.errors import NotFound
 from afriflow.core.evidence import Evidence, Unclear
 from afriflow.core.ids import Ids
+from afriflow.core.method import NextAction
 from afriflow.core.money import Money
 from afriflow.core.transaction import (
     LIVE,
@@ -26,6 +27,7 @@ from afriflow.core.transaction import (
     TransactionStatus,
     apply_evidence,
     end_session,
+    turn_to_payer,
 )
 from afriflow.db.engine import Connection, Record, one
 from afriflow.delivery.stage import stage
@@ -100,6 +102,27 @@ class Recorder:
         if step is None:
             return False
         await self._write(connection, row, step, [(None, step.told[0], "us", {})])
+        return True
+
+    async def turn(
+        self,
+        connection: Connection,
+        row: Record,
+        attempt_id: str,
+        action: NextAction | None,
+        *,
+        story: tuple[str, str, dict[str, Any]],
+    ) -> bool:
+        """Say what the payer of an open attempt has to do now, None for nothing; False when nothing is different.
+
+        row: the locked transaction. story: (kind, source, facts).
+        """
+        step = turn_to_payer(transaction_state(row), action)
+        if step is None:
+            return False
+        kind, source, facts = story
+        shown = {**facts, "next_action": store_action(action), "status": step.transaction.status.value}
+        await self._write(connection, row, step, [(attempt_id, kind, source, shown)])
         return True
 
     async def tell(

@@ -217,7 +217,8 @@ class Spec:
     adapter: makes a ready `PaymentProvider`. demo_config: what the simulator's account is opened with. identify:
     reads the ids of orders out of a notification without judging it, to find out whose it is (our references and the
     provider's, both). payout_routes: what it can send out; `authorization` says nothing there. payout_resend: when
-    the same payout or refund may be sent again. sandbox_payers: for `afriflow conformance --live`.
+    the same payout or refund may be sent again. opens: whether an account with this config carries a route, in or out,
+    where contracts or uncertain facts differ from account to account. sandbox_payers: for `afriflow conformance --live`.
     """
 
     name: str
@@ -235,3 +236,4 @@ class Spec:
     payout_resend: Resend = Resend.NEVER
     demo_config: Mapping[str, str] = field(default_factory=dict[str, str])
     sandbox_payers: tuple[SandboxPayer, ...] = ()
+    opens: Callable[[Any, Route], bool] = lambda _config, _route: True

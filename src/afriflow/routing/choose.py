@@ -8,7 +8,7 @@ from typing import Any
 from afriflow.core.method import PaymentMethod
 from afriflow.core.money import Money
 from afriflow.merchants.accounts import Contract
-from afriflow.port.provider import Authorization, Route
+from afriflow.port.provider import Account, Authorization, Route, Spec
 from afriflow.routing.rules import Rule, Rules
 
 # Until when an account is not asked, under (its id, None), or an operator in it, under (its id, the operator's).
@@ -113,6 +113,12 @@ def choose(
     return Decision(tuple(candidate for _, candidate in able), (*ranked, *left_out))
 
 
+def route_of(account: Account, spec: Spec, money: Money, method: PaymentMethod) -> Route | None:
+    """Give the route of an account for a payment, as its provider told of it last; None where it has none now."""
+    contract = Contract(account, spec, 0, None, None, None)
+    return _route(Wish(money, method, amount_known=False), contract)[0]
+
+
 def _fits(rule: Rule, wish: Wish) -> bool:
     when, amount = rule.when, wish.money.amount_minor
     return (
@@ -141,6 +147,8 @@ def _route(wish: Wish, contract: Contract) -> tuple[Route | None, str, dict[str,
     routes = [route for route in routes if route.currency == money.currency]
     if not routes:
         return None, "currency", {"currency": money.currency}
+    if not contract.spec.opens(contract.account.config, routes[0]):
+        return None, "not_enabled", {"operator": method.operator or method.type.value}
     route, code, facts = _bounded(routes[0], wish, contract)
     if route is None:
         return None, code, facts

@@ -110,7 +110,7 @@ async def _show(house: House, item: Contract) -> ShownAccount:
         asked_again_at=whole.asked_again_at if whole is not None and is_open else None,
         circuits=tuple(circuits),
         callback_url=item.account.callback_url,
-        routes=spec.routes,
+        routes=tuple(route for route in spec.routes if spec.opens(item.account.config, route)),
     )
 
 

@@ -10,7 +10,14 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath
 
 from afriflow.checkout.request import ConfirmRequest, MethodInput
-from afriflow.core.errors import AfriFlowError, InvalidRequest, NoRoute, NotConfirmable
+from afriflow.core.errors import (
+    AfriFlowError,
+    CodeNotPassedOn,
+    InvalidOtp,
+    InvalidRequest,
+    NoRoute,
+    NotConfirmable,
+)
 from afriflow.core.language import say
 from afriflow.core.method import MethodType
 from afriflow.core.msisdn import read_msisdn, read_sandbox_msisdn
@@ -34,6 +41,10 @@ _PAYERS_WORDS = {
     "phone:invalid_phone": "page.wrong_phone",
     "operator:operator_missing": "page.choose_first",
     "operator:unknown_operator": "page.choose_first",
+}
+_CODE_WORDS: dict[type[AfriFlowError], str] = {
+    InvalidOtp: "failure.invalid_otp",
+    CodeNotPassedOn: "page.code_not_passed_on",
 }
 _NOTHING_WRONG = {"operator": "", "phone": "", "otp": ""}
 
@@ -65,13 +76,18 @@ class Visit:
         if status in FINAL:
             return status.value
         payer_must_type = status is TransactionStatus.REQUIRES_PAYMENT_METHOD or (
-            action is not None and action["type"] == "enter_otp" and not self.open
+            action is not None and action["type"] == "enter_otp"
         )
         if payer_must_type and not self.in_time:
             return TransactionStatus.EXPIRED.value  # the job that ends the session is not here yet
         if status is TransactionStatus.REQUIRES_PAYMENT_METHOD:
             return "choose"
         return "checking" if action is None else action["type"]
+
+    @property
+    def code_was_lost(self) -> bool:
+        """Whether a code is asked for because the last one never arrived."""
+        return any(attempt["status"] == AttemptStatus.UNKNOWN for attempt in self.attempts)
 
     @property
     def state(self) -> str:
@@ -112,6 +128,9 @@ async def give(request: Request[Any, Any, Any], house: House, token: FromPath[st
     except InvalidRequest as error:
         wrong = _wrong(error, language, _country_name(visit.row, language))
         return await _page(request, house, visit, Typed(typed.method, typed.phone, wrong))
+    except (InvalidOtp, CodeNotPassedOn) as error:
+        wrong = {"otp": say(_CODE_WORDS[type(error)], language)}
+        return await _page(request, house, await _visit(house, token), Typed(wrong=wrong))
     except NoRoute:
         wrong = {"operator": say("page.no_route", language)}
         return await _page(request, house, visit, Typed(typed.method, typed.phone, wrong))
@@ -189,6 +208,7 @@ async def _page(request: Request[Any, Any, Any], house: House, visit: Visit, typ
         refresh_seconds=10 if panel == "no_offers" else 3,
         open=visit.open,
         may_choose_again=visit.may_choose_again,
+        code_was_lost=visit.code_was_lost,
         offers=offers,
         chosen=typed.method or _preselected(offers),
         phone=phone,

@@ -19,6 +19,8 @@ _TONES = {
     "notsent": "warn",
     "unclear": "warn",
     "missing": "warn",
+    "coderefused": "warn",
+    "codewanted": "warn",
 }
 
 

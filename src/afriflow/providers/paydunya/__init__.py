@@ -1,7 +1,7 @@
-"""PayDunya: wallets of Senegal, Côte d'Ivoire, Benin, Togo, Burkina Faso and Mali, and cards, in XOF."""
+"""PayDunya: wallets of Senegal, Côte d'Ivoire, Benin, Togo, Burkina Faso and Mali, and cards, in XOF; MTN of Cameroon."""
 
 from afriflow.port.provider import Resend, Spec
-from afriflow.providers.paydunya.account import BASE_URLS, PayDunyaConfig
+from afriflow.providers.paydunya.account import BASE_URLS, PayDunyaConfig, opens
 from afriflow.providers.paydunya.adapter import PayDunyaAdapter, identify
 from afriflow.providers.paydunya.operators import payout_routes, routes
 
@@ -13,6 +13,7 @@ SPEC = Spec(
     missing_is_final_after_seconds=None,  # nothing is documented about an invoice that confirm does not find
     base_urls=BASE_URLS,
     routes=routes(),
+    opens=opens,
     config_type=PayDunyaConfig,
     adapter=PayDunyaAdapter,
     identify=identify,

@@ -28,7 +28,6 @@ from afriflow.port.provider import (
     Notification,
     Order,
     Report,
-    Secret,
     Verdict,
 )
 from afriflow.providers.paydunya import payout_wire, wire
@@ -60,31 +59,16 @@ class PayDunyaAdapter:
             return await self.verify(order)
         return await self._bring_in(order, keep, self._softpay(order))
 
-    async def request_otp(self, order: Order, keep: Keep) -> Answer:
-        """Have a wallet of two steps (Wizall) send the payer a code; the answer's payload belongs to `confirm_otp`.
-
-        No use-case calls this yet: the port's `initiate` knows no second step, so Wizall takes the hosted page.
-        """
-        if order.provider_reference is not None:
-            return await self.verify(order)
+    async def give_code(self, order: Order, asked: NextAction) -> Answer:
+        """Give the code that Wizall sent after the first step; what it brings, only `verify` says."""
+        token, otp, transaction_id = order.provider_reference, order.otp, asked.payload
         wallet = wallets().get(order.method.operator or "")
-        two_steps = wallet is not None and wallet.softpay.flow == "code_after" and order.method.msisdn
-        if wallet is None or not two_steps or self._softpay_base_url() is None:
-            return Answer(NotSent(Failure(FailureCode.PROVIDER_REJECTED, "no_second_step")))
-        return await self._bring_in(order, keep, wallet.softpay)
-
-    async def confirm_otp(self, order: Order, otp: Secret, transaction_id: str) -> Answer:
-        """Give the code that came after `request_otp`.
-
-        order: with the token that was kept. transaction_id: the payload of the action that asked for the code.
-        """
-        token = order.provider_reference
-        wallet = wallets().get(order.method.operator or "")
-        if token is None or wallet is None or wallet.softpay.flow != "code_after":
-            return Answer(Unclear("no code was asked for"))
+        waits = wallet is not None and wallet.softpay.flow == "code_after"
+        if wallet is None or not waits or token is None or otp is None or transaction_id is None:
+            return Answer(Unclear("no code was asked for"), token)
         body = wire.code_after_of(order, otp.reveal(), transaction_id)
-        given = replace(wallet.softpay, path=f"{wallet.softpay.path}/confirm", flow="otp")
-        return await self._charge(order, given, token, body)
+        second = replace(wallet.softpay, path=f"{wallet.softpay.path}/confirm", flow="otp")
+        return await self._charge(order, second, token, body)
 
     async def verify(self, order: Order) -> Answer:
         token = order.provider_reference
@@ -164,7 +148,8 @@ class PayDunyaAdapter:
         else:
             await keep(created.token)
         body = wire.softpay_of(order, softpay, created.token, self._config.payer_email)
-        return await self._charge(order, softpay, created.token, body)
+        answer = await self._charge(order, softpay, created.token, body)
+        return _or_page(answer, created) if softpay.flow == "code_after" else answer
 
     def _obstacle(self, order: Order, softpay: SoftPay | None) -> str | None:
         """Say why this order can't go here at all, before anything is sent."""
@@ -175,8 +160,8 @@ class PayDunyaAdapter:
         wallet = wallets().get(order.method.operator or "")
         if wallet is None or (softpay is None and wallet.channel is None):
             return "no_channel"
-        if wallet.switch == "mtn_cm" and not self._config.mtn_cm:
-            return "switched_off"
+        if not self._config.opens(wallet):
+            return "not_opened"
         return None if wallet.currency == order.money.currency else "currency"
 
     async def _create(self, order: Order, channel: str | None) -> wire.Created | NotSent | Refused | Unclear:
@@ -228,15 +213,10 @@ class PayDunyaAdapter:
     def _softpay(self, order: Order) -> SoftPay | None:
         """Choose SoftPay where we have all it needs; a code that is missing the hosted page asks for itself."""
         wallet = wallets().get(order.method.operator or "")
-        softpay = wallet.direct if wallet else None
-        if (
-            wallet is None
-            or softpay is None
-            or order.method.msisdn is None
-            or self._softpay_base_url() is None
-        ):
+        if wallet is None or order.method.msisdn is None or self._softpay_base_url() is None:
             return None
-        return None if softpay.otp is not None and order.otp is None else softpay
+        lacks_code = wallet.softpay.otp is not None and order.otp is None
+        return None if lacks_code or wallet.operator in self._config.on_page else wallet.softpay
 
     def _softpay_base_url(self) -> str | None:
         if self._config.softpay_base_url:
@@ -255,6 +235,14 @@ class PayDunyaAdapter:
             "PAYDUNYA-PRIVATE-KEY": self._config.private_key.reveal(),
             "PAYDUNYA-TOKEN": self._config.token.reveal(),
         }
+
+
+def _or_page(answer: Answer, created: wire.Created) -> Answer:
+    """Send the payer to the invoice's own page where a code could not be had; asking for one moves no money."""
+    word = answer.word
+    if isinstance(word, Unclear) or (isinstance(word, Refused) and word.elsewhere):
+        return Answer(Pending(NextAction(ActionType.REDIRECT, url=created.url)), answer.provider_reference)
+    return answer
 
 
 def identify(notification: Notification) -> tuple[str, ...]:

@@ -145,6 +145,8 @@ class Disburse:
         other = Mode.LIVE if test else Mode.TEST
         if self._config.private_key.reveal().startswith(PRIVATE_KEY_PREFIXES[other]):
             return "keys_of_other_mode"
+        if wallet is not None and not self._config.opens(wallet):
+            return "not_opened"
         # Which currency PayDunya means for Cameroon is documented nowhere: the amount can't be trusted.
         return None if wallet and wallet.currency == order.money.currency == "XOF" else "currency"
 

@@ -55,11 +55,6 @@ class Wallet:
     currency: str = CURRENCY
     switch: str | None = None
 
-    @property
-    def direct(self) -> SoftPay | None:
-        """Its SoftPay, if one call is enough; with a code that comes after it, the hosted page asks for it."""
-        return None if self.softpay.flow == "code_after" else self.softpay
-
 
 @cache
 def wallets() -> dict[str, Wallet]:
@@ -69,9 +64,8 @@ def wallets() -> dict[str, Wallet]:
 
 
 def routes() -> tuple[Route, ...]:
-    """Say what every account offers: all wallets that need no setting, and cards in every country of these."""
-    offered = [wallet for wallet in wallets().values() if wallet.switch is None]
-    by_wallet = [_route(wallet, _authorization(wallet)) for wallet in offered]
+    """Say what an account may offer: all wallets, and cards in every country that needs no setting."""
+    by_wallet = [_route(wallet, _authorization(wallet)) for wallet in wallets().values()]
     by_card = [
         Route(
             country=country,
@@ -80,17 +74,17 @@ def routes() -> tuple[Route, ...]:
             authorization=Authorization.REDIRECT,
             minimum_minor=MINIMUM_MINOR,
         )
-        for country in dict.fromkeys(wallet.country for wallet in offered)
+        for country in dict.fromkeys(wallet.country for wallet in wallets().values() if wallet.switch is None)
     ]
     return (*by_wallet, *by_card)
 
 
 def payout_routes() -> tuple[Route, ...]:
-    """Say where every account can send money: to the wallets with a `withdraw_mode`."""
+    """Say where an account may send money: to the wallets with a `withdraw_mode`, in XOF as it is documented."""
     return tuple(
         _route(wallet, Authorization.APPROVE_ON_PHONE)  # says nothing for a payout
         for wallet in wallets().values()
-        if wallet.withdraw and wallet.switch is None
+        if wallet.withdraw and wallet.currency == CURRENCY
     )
 
 
@@ -107,8 +101,10 @@ def _route(wallet: Wallet, authorization: Authorization) -> Route:
 
 def _authorization(wallet: Wallet) -> Authorization:
     match wallet.softpay.flow:
-        case "redirect" | "code_after":
+        case "redirect":
             return Authorization.REDIRECT
+        case "code_after":
+            return Authorization.OTP_AFTER
         case "otp":
             return Authorization.OTP_FIRST
         case _:

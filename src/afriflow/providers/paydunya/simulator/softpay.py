@@ -24,6 +24,8 @@ HELD_PATH, HELD_SECONDS_STEP = "moov-ci", 0.05
 _HELD_TOO_LONG = "Vous avez dépassé le délai de validation de la transaction."
 # Wallets whose code is sent by this call and given to the next (documented for Wizall).
 CODE_AFTER_PATH = "wizall-money-senegal"
+# As an integrator logged it.
+_WRONG_CODE = json_response(422, {"success": False, "message": "Invalid or expired OTP code!"})
 
 
 class SoftPay:
@@ -87,11 +89,11 @@ class SoftPay:
             return _refusal("(simulé) transaction inexistante")
         if invoice["status"] != "pending":
             return _refusal(f"(simulé) la facture est {invoice['status']}")
-        charge = charges()[CODE_AFTER_PATH, ""]
+        charge, code = charges()[CODE_AFTER_PATH, ""], order["authorization_code"]
+        if not self._handset.redeem_code(_international(charge.country, sent["phone"]), code):
+            return _WRONG_CODE
         said = {**second_step()["answer"], "token": invoice["token"]}
-        return await self._pay_with_code(
-            request, charge, invoice, sent["phone"], order["authorization_code"], said
-        )
+        return await self._pay_with_code(request, charge, invoice, sent["phone"], code, said)
 
     async def decided(self, prompt: Prompt, action: Action) -> None:
         """Hear from the phone what the payer did."""
@@ -117,7 +119,7 @@ class SoftPay:
         if said is not None:
             charge = replace(charge, answer=said)
         if not re.fullmatch(r"\d{4,6}", code, re.ASCII) or code == "0000":
-            return json_response(422, {"success": False, "message": "Invalid or expired OTP code!"})
+            return _WRONG_CODE
         self._handset.redeem_code(_international(charge.country, phone), code)
         magic = phone[-3:]
         if magic == magics.STUCK:
