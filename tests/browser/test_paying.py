@@ -109,7 +109,7 @@ async def test_a_code_that_the_wallet_sends_is_typed_over_and_a_wrong_one_is_no_
     await shoot(page, name)
     await page.fill("#otp", "000000")
     await page.click("button.wide")
-    await expect(page.locator("#wrong-otp")).to_have_text("Le code est faux ou a expiré.")
+    await expect(page.locator("#wrong-otp")).to_have_text("Le code est faux ou n'est plus valable.")
     await shoot(page, f"{name}-wrong")
     async with session.get(f"{payer.url}/prompts", params={"phone": phone}) as answer:
         code = (await answer.json())[-1]["code"]
@@ -131,7 +131,7 @@ async def test_a_payer_whose_code_died_on_the_way_is_asked_for_another_with_a_re
         await faults("pawapay", refuse_connection=1.0)
         await page.fill("#otp", "123456")
         await page.click("button.wide")
-        await expect(heading(page, "Nous vérifions votre paiement")).to_be_visible(timeout=SLOW)
+        await expect(heading(page, "Nous vérifions auprès de votre opérateur")).to_be_visible(timeout=SLOW)
         await faults("pawapay")
         await expect(heading(page, "Entrez votre code")).to_be_visible(timeout=SLOW)
         await expect(page.get_by_text("vous ne paierez pas deux fois")).to_be_visible()

@@ -137,9 +137,9 @@ class Follower:
         merchant_id = attempt["merchant_id"]
         async with self.database.transaction() as connection:
             row = await self.recorder.lock(connection, merchant_id, attempt["transaction_id"])
-            now = await order_of(connection, merchant_id, attempt["id"])
+            now = await one(connection, store.ATTEMPT, merchant_id, attempt["id"])
             # Only what is still as it was seen: a code that is on its way now must not be asked for again.
-            same = now is not None and (now["status"], now["sends"]) == (attempt["status"], attempt["sends"])
+            same = (now["status"], now["sends"]) == (attempt["status"], attempt["sends"])
             if same and not self._in_flight(now) and row["expires_at"] > self.clock.now():
                 await self.recorder.turn(
                     connection, row, attempt["id"], action, story=("CodeWanted", "us", {})

@@ -75,6 +75,8 @@ def say_action(row: Record, display: str, language: str) -> str:
             return say("action.enter_otp_guided", language, **facts)
         case ActionType.ENTER_OTP, False if facts["code"]:
             return say("action.enter_otp_dial", language, **facts)
+        case ActionType.ENTER_OTP, False if stored.get("payload"):  # the provider's own id of what it sent
+            return say("action.enter_otp_sent", language, **facts)
         case ActionType.APPROVE_ON_PHONE, _ if guide.by_hand:
             return say("action.approve_by_hand", language, **facts)
         case kind, _:
