@@ -99,7 +99,7 @@ async def test_an_operator_that_wants_a_code_first_is_given_one(
 async def test_a_code_that_the_wallet_sends_is_typed_over_and_a_wrong_one_is_no_end(
     merchant: Any, payer: Any, session: aiohttp.ClientSession, visit: Any, shoot: Any, javascript: bool
 ) -> None:
-    phone = "+221774100001" if javascript else "+221774100002"
+    phone = "+221774100555" if javascript else "+221774100556"
     made = await link_for(merchant)
     page = await visit(javascript=javascript, language="fr-FR")
     await page.goto(made["checkout_url"])
