@@ -24,7 +24,12 @@ _KNOWN_TO_THE_DOOR = {"limit_bytes", "reason"}
 _SAID_BY_CODE = ("error", "field", "failure", "action", "status", "why")
 _NO_RUNNING = ("afriflow.__main__", "afriflow.db.migrations")
 # Second sentences of an action: the code to dial is known, the operator explains, the prompt has to be called up.
-_VARIANTS = {"action.enter_otp_dial", "action.enter_otp_guided", "action.approve_by_hand"}
+_VARIANTS = {
+    "action.enter_otp_dial",
+    "action.enter_otp_sent",
+    "action.enter_otp_guided",
+    "action.approve_by_hand",
+}
 
 
 def placeholders(sentence: str) -> set[str]:
