@@ -156,6 +156,31 @@ class TestSignatures:
         assert findings["requests_not_signed"].facts == {"setting": "private_key_pem"}
 
 
+@pytest.mark.parametrize(("short", "setting"), [(True, "no"), (False, "yes")])
+async def test_numbers_of_benin_in_the_other_form_than_the_provider_writes_are_told(
+    session: Any, short: bool, setting: str
+) -> None:
+    async with us() as our_url, simulated("pawapay", our_url) as base_url:
+        async with session.put(f"{base_url}/behaviour", json={"benin_short_numbers": short}):
+            pass
+        told = await found("pawapay", variables("pawapay", base_url, benin_short_numbers=setting), our_url)
+        agreed = variables("pawapay", base_url, benin_short_numbers="yes" if short else "no")
+        assert "numbers_written_otherwise" not in await found("pawapay", agreed, our_url)
+    facts = told["numbers_written_otherwise"].facts
+    assert (facts["setting"], facts["wanted"]) == ("benin_short_numbers", "yes" if short else "no")
+
+
+async def test_public_keys_that_cannot_be_had_are_told(session: Any) -> None:
+    async with us() as our_url, simulated("pawapay", our_url) as base_url:
+        assert (await found("pawapay", variables("pawapay", base_url), our_url))["public_keys"].good
+    async with us() as our_url, simulated("pawapay", our_url) as base_url:
+        async with session.put(f"{base_url}/behaviour", json={"public_keys_shown": False}):
+            pass
+        assert not (await found("pawapay", variables("pawapay", base_url), our_url))[
+            "public_keys_unknown"
+        ].good
+
+
 async def test_another_address_in_the_dashboard_and_closed_operators_are_told(session: Any) -> None:
     async with us() as our_url, simulated("pawapay", "https://elsewhere.example") as base_url:
         async with session.put(f"{base_url}/behaviour", json={"closed_providers": ["ORANGE_SEN"]}):

@@ -256,6 +256,7 @@ async def test_our_id_with_another_amount_or_another_phone_alarms(world: World, 
     word = await send(world, other or replace(wanted, method=payout("260763456099").method))
     assert isinstance(word, Unclear)
     assert word.alert
+    assert word.review
     assert await book(world) == [("reserved", "-15")]
 
 

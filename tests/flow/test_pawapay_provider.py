@@ -340,6 +340,7 @@ async def test_our_id_with_another_amount_alarms(world: World) -> None:
     word = await world.initiate(replace(wanted, money=Money(99900, "ZMW")))
     assert isinstance(word, Unclear)
     assert word.alert
+    assert word.review
 
 
 async def test_a_callback_may_come_before_the_answer_and_twice_and_late(world: World) -> None:

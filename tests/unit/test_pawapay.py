@@ -523,6 +523,17 @@ def test_a_callback_that_speaks_of_nothing_of_ours_is_no_report(body: bytes) -> 
     assert wire.callback_reports(notification(body)) == ()
 
 
+def test_a_callback_of_a_general_failure_is_asked_about_before_it_is_believed() -> None:
+    told = {
+        **fixture("deposit-callback-failed")["body"],
+        "failureReason": {"failureCode": "UNKNOWN_ERROR", "failureMessage": "x"},
+    }
+    (report,) = wire.callback_reports(notification(json.dumps(told).encode()))
+    assert isinstance(report.word, Unclear)
+    assert not report.word.alert
+    assert isinstance(wire.operation_word(told, Kind.DEPOSIT, asked_for=DEPOSIT_ID), Failed)
+
+
 def test_a_callback_of_another_kind_still_says_whose_it_is() -> None:
     assert wire.identify(notification({"refundId": "r", "depositId": "d"})) == ("d", "r")
     assert wire.identify(notification({"payoutId": "p"})) == ("p",)

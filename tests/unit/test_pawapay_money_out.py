@@ -401,6 +401,18 @@ def test_availability_is_read_in_both_printed_shapes(name: str) -> None:
     }
 
 
+@pytest.mark.parametrize("field", ["phoneNumber", "msisdn"])
+def test_whose_number_it_is_is_read_in_both_printed_shapes(field: str) -> None:
+    body = json.loads(FIXTURES.joinpath("predict-response.json").read_text("utf-8"))["body"]
+    body[field] = body.pop("phoneNumber")
+    assert toolkit.predicted_in(reply(200, body)) == toolkit.Predicted("mtn_zm", "260763456789")
+    assert toolkit.predicted_in(reply(200, {**body, "provider": "NEW"})) == toolkit.Predicted(
+        None, "260763456789"
+    )
+    assert toolkit.predicted_in(None) is None
+    assert toolkit.predicted_in(reply(200, {"failureReason": {}})) is None
+
+
 def test_balances_are_decimals_of_a_country_or_of_one_provider() -> None:
     assert toolkit.balances_in(documented("walletbalances-response")) == (
         toolkit.Balance("ZM", "ZMW", Decimal("21798.03"), None),

@@ -268,6 +268,32 @@ def test_an_answers_signature_that_does_not_cover_status_or_body_is_none(left_ou
     assert not judge(SignedAnswer(200, headers, body), {"K": public.decode()}, NOW).valid
 
 
+def test_a_signature_is_read_as_it_describes_itself_in_any_order_and_with_more_covered() -> None:
+    """As pawaPay's Node example (content-length) and its Java example (@query) sign."""
+    key, body, url = ec.generate_private_key(ec.SECP256R1()), b"{}", "https://pay.example/hooks/pawapay"
+    values = {
+        "content-length": "2",
+        "@query": "?",
+        "@path": "/hooks/pawapay",
+        "@authority": "pay.example",
+        "content-digest": f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:",
+        "@method": "POST",
+    }
+    created = int(NOW.timestamp())
+    names = " ".join(f'"{name}"' for name in values)
+    parameters = f'({names});alg="ecdsa-p256-sha256";keyid="K";created={created};expires={created + 60}'
+    lines = [f'"{name}": {value}' for name, value in values.items()]
+    base = "\n".join([*lines, f'"@signature-params": {parameters}']).encode()
+    signature = base64.b64encode(key.sign(base, ec.ECDSA(hashes.SHA256()))).decode()
+    headers = {name: value for name, value in values.items() if not name.startswith("@")}
+    headers |= {"signature-input": f"sig-pp={parameters}", "signature": f"sig-pp=:{signature}:"}
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    judgement = judge(Signed("POST", url, headers, body), {"K": public.decode()}, NOW)
+    assert judgement.valid, judgement.reason
+
+
 def test_half_a_signature_is_a_claim_too() -> None:
     assert signatures.is_signed({"signature": "x"})
     assert signatures.is_signed({"signature-input": "x"})

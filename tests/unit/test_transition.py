@@ -70,6 +70,7 @@ WORDS: tuple[Word, ...] = (
     NeverReceived(),
     Unclear("timeout"),
     Unclear("a new word", alert=True),
+    Unclear("our id, for something else", alert=True, review=True),
 )
 ENDS = (NotSent, Refused, Failed, NeverReceived)
 RANK = {
@@ -167,9 +168,26 @@ def test_once_the_provider_has_spoken_nothing_sent_is_no_evidence(word: Word) ->
     assert not apply_evidence(transaction, attempt, Evidence(Source.ANSWER, word)).changed
 
 
+def test_an_order_in_doubt_is_marked_for_a_person_once_and_nothing_else_changes() -> None:
+    def rule(transaction: Any, attempt: Any, evidence: Any, _f: Any, step: Step) -> bool:
+        if not (isinstance(evidence.word, Unclear) and evidence.word.review):
+            return True
+        told = () if transaction.needs_review else ("needs_review",)
+        return (
+            step.transaction == replace(transaction, needs_review=True)
+            and step.attempt == attempt
+            and step.told == told
+            and step.alert is not None
+            and step.changed is bool(told)
+        )
+
+    check_all(rule)
+
+
 def test_what_says_nothing_changes_nothing() -> None:
     def rule(transaction: Any, attempt: Any, evidence: Any, _f: Any, step: Step) -> bool:
-        if not isinstance(evidence.word, Unclear | Missing):
+        word = evidence.word
+        if not isinstance(word, Unclear | Missing) or getattr(word, "review", False):
             return True
         return (
             not step.changed

@@ -232,7 +232,7 @@ class Follower:
             return None, attempt
         answer = await self.sender.call(opened, replace(planned, send=send))
         word = answer.word
-        if not isinstance(answer.word, Pending | Succeeded | Failed):
+        if not isinstance(answer.word, Pending | Succeeded | Failed | Unclear):
             # A refusal of this send proves nothing about the first one.
             answer = Answer(Unclear(f"sent again: {type(answer.word).__name__}"), answer.provider_reference)
         after = await self._record(opened, attempt, answer, Source.ANSWER)

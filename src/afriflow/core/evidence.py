@@ -84,11 +84,13 @@ class NeverReceived:
 class Unclear:
     """Nothing that decides: a timeout, a broken connection, a server error, a word we do not know.
 
-    reason: short and for engineers. alert: whether a person must look (an unknown status word always).
+    reason: short and for engineers. alert: whether a person must look (an unknown status word always). review: whether
+    the order itself is in doubt and marked for a person (the provider holds our id for something else).
     """
 
     reason: str
     alert: bool = False
+    review: bool = False
 
 
 Word = NotSent | Refused | Pending | Succeeded | Failed | Missing | NeverReceived | Unclear

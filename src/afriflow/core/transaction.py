@@ -124,8 +124,9 @@ def apply_evidence(
     """
     unchanged = Step(transaction, attempt)
     match evidence.word:
-        case Unclear(reason=reason, alert=alert):
-            return replace(unchanged, alert=reason if alert else None)
+        case Unclear(reason=reason, alert=alert, review=review):
+            doubted = _doubted(transaction, attempt, reason) if review else unchanged
+            return replace(doubted, alert=reason if alert or review else None)
         case Missing():
             return unchanged
         case Pending(next_action=action):
@@ -196,9 +197,7 @@ def _succeeded(
     if doubt is None and (other_attempt_live or transaction.status is TransactionStatus.SUCCEEDED):
         doubt = "two attempts of one transaction brought money"
     if doubt is not None:
-        known = transaction.needs_review
-        after = replace(transaction, needs_review=True)
-        return Step(after, attempt, () if known else ("needs_review",), alert=doubt, changed=not known)
+        return _doubted(transaction, attempt, doubt)
     moved = replace(
         attempt, status=AttemptStatus.SUCCEEDED, failure=None, operator_reference=word.operator_reference
     )
@@ -212,6 +211,13 @@ def _succeeded(
     )
     alert = f"money came after {transaction.status.value}" if late else None
     return Step(after, moved, ("succeeded",), alert=alert, changed=True)
+
+
+def _doubted(transaction: TransactionState, attempt: AttemptState, doubt: str) -> Step:
+    """Mark a transaction for a person, who is told of it once; nothing else changes."""
+    known = transaction.needs_review
+    after = replace(transaction, needs_review=True)
+    return Step(after, attempt, () if known else ("needs_review",), alert=doubt, changed=not known)
 
 
 def _doubt(attempt: AttemptState, word: Succeeded) -> str | None:

@@ -77,5 +77,7 @@ class PawaPayAdapter(MoneyOut, Paged, Believer, Examiner):
 
     def _deposit(self, order: Order) -> Meant:
         provider = self._carrier(order)
-        phone_number = requests.phone_number(order.method, self._config)
+        # On pawaPay's page the payer may type another number.
+        by_page = self._goes_by_page(provider)
+        phone_number = None if by_page else requests.phone_number(order.method, self._config)
         return Meant(Kind.DEPOSIT, order.reference, order.money, provider, phone_number)

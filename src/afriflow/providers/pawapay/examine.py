@@ -9,6 +9,9 @@ from afriflow.providers.pawapay.toolkit import Configuration, Limits
 from afriflow.providers.pawapay.wire import Kind
 
 _OPEN = "OPERATIONAL"
+_OF_BENIN = frozenset({"mtn_bj", "moov_bj"})
+# Of MTN, in the ten digits of since 2024; nobody is called.
+_NUMBER_OF_BENIN = "2290197000000"
 
 
 class Examiner(Bounded):
@@ -20,6 +23,8 @@ class Examiner(Bounded):
             return [Finding("configuration_unknown", good=False)]
         return [
             *self._signatures(configuration),
+            *await self._public_keys_there(configuration),
+            *await self._numbers(configuration),
             *self._addresses(configuration),
             *_limits(configuration.limits),
         ]
@@ -46,6 +51,28 @@ class Examiner(Bounded):
             code = "answers_signed" if signed else "answers_not_signed"
             findings.append(Finding(code, good=signed, facts={"setting": "signed_answers"}))
         return findings
+
+    async def _public_keys_there(self, configuration: Configuration) -> list[Finding]:
+        """See whether signatures could be verified; where nothing is signed, nobody needs the keys."""
+        if not configuration.signed_callbacks and self._config.signed_answers == "off":
+            return []
+        count = await self._public_keys.count()
+        code = "public_keys" if count else "public_keys_unknown"
+        return [Finding(code, good=bool(count), facts={"count": count})]
+
+    async def _numbers(self, configuration: Configuration) -> list[Finding]:
+        """Compare how pawaPay writes a number of Benin with how we send it; which one it wants is not documented."""
+        if not {limits.operator for limits in configuration.limits} & _OF_BENIN:
+            return []
+        told = await self.predicted(_NUMBER_OF_BENIN)
+        if told is None:
+            return []
+        is_short = len(told.digits) < len(_NUMBER_OF_BENIN)
+        if is_short == self._config.sends_short_numbers_of_benin:
+            return []
+        wanted = "yes" if is_short else "no"
+        facts = {"digits": told.digits, "setting": "benin_short_numbers", "wanted": wanted}
+        return [Finding("numbers_written_otherwise", good=False, facts=facts)]
 
     def _addresses(self, configuration: Configuration) -> list[Finding]:
         """Compare where pawaPay tells what became of an operation with where we listen; a slash is a difference."""

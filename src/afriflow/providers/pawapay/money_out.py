@@ -52,9 +52,8 @@ class MoneyOut(Operations):
                 wire.bulk_words(reply, references) if isinstance(reply, Reply) else [reply] * len(references)
             )
             for (order, _), word in zip(carried, said, strict=True):
-                words[order.reference] = (
-                    await self._word_of_duplicate(self._payout(order)) if word is None else word
-                )
+                known = self._payout(order)
+                words[order.reference] = await self._word(known, is_known=True) if word is None else word
         return tuple(Answer(words.get(order.reference, _NO_ROUTE)) for order in orders)
 
     async def refund(self, order: RefundOrder, keep: Keep) -> Answer:  # noqa: ARG002 - our id is theirs

@@ -51,7 +51,7 @@ class Operations(Caller):
         if not isinstance(reply, Reply):
             return reply
         word = wire.initiation_word(reply, meant.provider)
-        return await self._word_of_duplicate(meant) if word is None else word
+        return await self._word(meant, is_known=True) if word is None else word
 
     async def _sent(self, send: Callable[[], Awaitable[Reply]]) -> Reply | Word:
         try:
@@ -61,25 +61,18 @@ class Operations(Caller):
         except NoAnswer as error:
             return Unclear(f"no answer to initiate: {error}", alert=isinstance(error, NotProven))
 
-    async def _word(self, meant: Meant) -> Word:
-        """Ask how an operation stands."""
-        operation = await self._found(meant)
-        if not isinstance(operation, Mapping):
-            return operation
-        return wire.operation_word(operation, meant.kind, asked_for=meant.reference, provider=meant.provider)
+    async def _word(self, meant: Meant, *, is_known: bool = False) -> Word:
+        """Ask how an operation stands. is_known: pawaPay has just said that it has the id.
 
-    async def _word_of_duplicate(self, meant: Meant) -> Word:
-        """Ask how an operation stands that pawaPay had before: it compares ids only, not amounts or phones."""
+        It compares ids only, so that what it holds under ours is compared here: with what we meant.
+        """
         operation = await self._found(meant)
-        if isinstance(operation, Missing):
+        if isinstance(operation, Missing) and is_known:
             return Unclear("pawaPay has the id and does not find it", alert=True)
         if not isinstance(operation, Mapping):
             return operation
-        if wire.money_of(operation) != meant.money:
-            return Unclear("pawaPay has our id with another amount", alert=True)
-        shown = wire.phone_of(operation)
-        if meant.phone_number and shown and shown[-_PHONE_END:] != meant.phone_number[-_PHONE_END:]:
-            return Unclear("pawaPay has our id with another phone", alert=True)
+        if (other := _difference(operation, meant)) is not None:
+            return Unclear(f"pawaPay has our id with another {other}", alert=True, review=True)
         return wire.operation_word(operation, meant.kind, asked_for=meant.reference, provider=meant.provider)
 
     async def _found(self, meant: Meant) -> Mapping[str, Any] | Word:
@@ -104,3 +97,17 @@ class Operations(Caller):
         if reply.status in {200, 400, 401, 403} and code:
             return Ack(accepted=False, code=code, message=message)
         return Ack(None, None, f"HTTP {reply.status}")
+
+
+def _difference(operation: Mapping[str, Any], meant: Meant) -> str | None:
+    """Name what pawaPay holds differently, None where all that it shows agrees.
+
+    An amount that cannot be read is no difference here; a success is not believed without one.
+    """
+    shown = wire.money_of(operation)
+    if shown is not None and shown != meant.money:
+        return "amount"
+    phone = wire.phone_of(operation)
+    if meant.phone_number and phone and phone[-_PHONE_END:] != meant.phone_number[-_PHONE_END:]:
+        return "phone"
+    return None

@@ -41,7 +41,7 @@ class Paged(Operations):
         if not isinstance(reply, Reply):
             return reply
         word = wire.page_word(reply, expires_at)
-        return await self._word_of_duplicate(meant) if word is None else word
+        return await self._word(meant, is_known=True) if word is None else word
 
     def _unless_over(self, order: Order, word: Word) -> Word:
         """Turn "not found" into the end of a page that nobody used, once it can no longer be used."""

@@ -46,6 +46,11 @@ class PublicKeys:
         fresh = keys is not None and self._clock.now() - keys.fetched_at <= KEYS_PAUSE
         return replace(judgement, key_in_doubt=judgement.key_in_doubt and not fresh)
 
+    async def count(self) -> int:
+        """Tell how many keys there are to verify with now."""
+        keys = await self._keys()
+        return len(keys.pem_by_id) if keys else 0
+
     async def _keys(self) -> _Keys | None:
         """Give pawaPay's public keys, fetched anew when they are old; None when there are none.
 

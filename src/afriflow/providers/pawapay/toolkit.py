@@ -5,6 +5,7 @@ docs.pawapay.io/v2/api-reference/toolkit and /v2/docs/what_to_know. The sources 
 """
 
 import asyncio
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -71,6 +72,14 @@ class Balance:
     provider: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """What pawaPay takes a number for. operator: ours, None where we do not know the provider. digits: as it writes it."""
+
+    operator: str | None
+    digits: str
+
+
 class Toolkit(Caller):
     """What can be asked about an account; None wherever pawaPay could not be asked or understood."""
 
@@ -100,9 +109,17 @@ class Toolkit(Caller):
     async def balances(self) -> tuple[Balance, ...] | None:
         return balances_in(await self._told("balances", "/v2/wallet-balances"))
 
-    async def _told(self, operation: str, path: str) -> Reply | None:
+    async def predicted(self, phone: str) -> Predicted | None:
+        """Ask whose number this is, and how pawaPay writes it; a guess, since people keep numbers when they change.
+
+        phone: in any form (docs.pawapay.io/v2/api-reference/toolkit/predict-provider).
+        """
+        body = json.dumps({"phoneNumber": phone}).encode()
+        return predicted_in(await self._told("predict_provider", "/v2/predict-provider", body))
+
+    async def _told(self, operation: str, path: str, body: bytes = b"") -> Reply | None:
         try:
-            reply = await self._ask(operation, path)
+            reply = await self._ask(operation, path, "POST" if body else "GET", body)
         except (NothingSent, NoAnswer):
             return None
         return reply if reply.status == 200 else None
@@ -142,6 +159,15 @@ def availability_in(reply: Reply | None) -> Mapping[tuple[str, Kind], str] | Non
     }
 
 
+def predicted_in(reply: Reply | None) -> Predicted | None:
+    """Read docs.pawapay.io/v2/api-reference/toolkit/predict-provider; an older sample names the number `msisdn`."""
+    body = reply.json_object() if reply else None
+    digits = (body or {}).get("phoneNumber", (body or {}).get("msisdn"))
+    if body is None or not isinstance(digits, str):
+        return None
+    return Predicted(_operator(str(body.get("provider"))), digits)
+
+
 def balances_in(reply: Reply | None) -> tuple[Balance, ...] | None:
     """Read docs.pawapay.io/v2/api-reference/finances/wallet-balances."""
     body = reply.json_object() if reply else None
@@ -172,7 +198,7 @@ def _limits(
     return Limits(
         kind=kind,
         provider=code,
-        operator=next((known.operator for known in providers() if known.provider == code), None),
+        operator=_operator(code),
         country=_alpha2(country.get("country")),
         currency=str(currency.get("currency")),
         minimum=minimum,
@@ -199,6 +225,10 @@ def _operations(types: object) -> Iterator[tuple[Kind, Mapping[str, Any]]]:
     for name, facts in _fields(types).items():
         if str(name) in {kind.name for kind in Kind}:
             yield Kind[str(name)], {"status": facts} if isinstance(facts, str) else _fields(facts)
+
+
+def _operator(code: str) -> str | None:
+    return next((known.operator for known in providers() if known.provider == code), None)
 
 
 def _alpha2(alpha3: object) -> str:

@@ -50,6 +50,8 @@ _PAYER_MAY_STILL_ACT = frozenset({"ACCEPTED", "SUBMITTED", "PROCESSING"})
 # A refund's callback may name its deposit, too: what is refunded, not what is told of.
 _TELLING = (Kind.REFUND, Kind.PAYOUT, Kind.DEPOSIT)
 _URL_LENGTH_MAX = 2048
+# "Check the status before treating it as failed" (docs.pawapay.io/v2/docs/failure_codes); the check's own word counts.
+_GENERAL_FAILURE = "UNKNOWN_ERROR"
 
 
 def approval(provider: Provider | None) -> NextAction | None:
@@ -221,7 +223,10 @@ def callback_reports(notification: Notification) -> tuple[Report, ...]:
             reference = _text(body[kind.id_field])
             if reference is None:
                 return ()
-            return (Report(operation_word(body, kind, asked_for=None), reference=reference),)
+            word = operation_word(body, kind, asked_for=None)
+            if isinstance(word, Failed) and word.failure.provider_code == _GENERAL_FAILURE:
+                word = Unclear(f"told of {_GENERAL_FAILURE}")
+            return (Report(word, reference=reference),)
     return ()
 
 

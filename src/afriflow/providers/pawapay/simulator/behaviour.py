@@ -25,6 +25,8 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signing_algorithm, signature_encoding: of all that pawaPay signs; ECDSA in DER was seen live, the rest is documented.
     signed_answers: "asked" signs what a request with Accept-Signature is answered, "never" ignores it, "falsely" signs
     something else.
+    benin_short_numbers: predict-provider writes Benin's numbers without the 01 of 2024; which one it does is not known.
+    public_keys_shown: False answers for the keys with a server error.
     words: puts another word in the place of a status or failure code, to see what we make of unknown ones.
     """
 
@@ -45,6 +47,8 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     money_out_ends: str = "COMPLETED"
     payment_page_seconds: Seconds = 900.0
     reference_shapes: bool = False
+    benin_short_numbers: bool = False
+    public_keys_shown: bool = True
     words: dict[str, str] = {}
 
 

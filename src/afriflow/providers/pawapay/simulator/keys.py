@@ -48,6 +48,8 @@ class KeyRing:
             self._add(_KINDS["ecdsa-p256-sha256"])
 
     async def show(self, request: Request) -> Response:  # noqa: ARG002 - a handler
+        if not self._dial.now.public_keys_shown:
+            return json_response(503, {})
         self._current()
         return json_response(
             200, [{"id": key["id"], "key": key["public"]} for key in self._notebook.every("key")]

@@ -4,6 +4,7 @@ docs.pawapay.io/v2/api-reference/toolkit. The configuration has the shape of the
 (operation types as a map), availability that of the reference (as a list); `reference_shapes` turns both over.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -74,6 +75,8 @@ class Toolkit:
             reason = failure_reason("INVALID_PARAMETER", "The phone number is not one that we can place.")
             return json_response(400, {"failureReason": reason})
         digits, rail = guess
+        if self._dial.now.benin_short_numbers:
+            digits = re.sub(r"^22901(?=\d{8}$)", "229", digits)
         return json_response(200, {"country": rail.country, "provider": rail.provider, "phoneNumber": digits})
 
     def _configuration_of(self, rail: Rail, request: Request, behaviour: Behaviour) -> dict[str, Any]:
