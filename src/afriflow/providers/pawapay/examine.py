@@ -48,8 +48,10 @@ class Examiner(Bounded):
             findings.append(Finding("requests_not_signed", good=False, facts={"setting": "private_key_pem"}))
         if self._config.signed_answers != "off":
             signed = self._memory.get("answers_signed") is True
-            code = "answers_signed" if signed else "answers_not_signed"
-            findings.append(Finding(code, good=signed, facts={"setting": "signed_answers"}))
+            facts = {"setting": "signed_answers"}
+            findings.append(
+                Finding("answers_signed" if signed else "answers_not_signed", good=signed, facts=facts)
+            )
         return findings
 
     async def _public_keys_there(self, configuration: Configuration) -> list[Finding]:
@@ -57,8 +59,11 @@ class Examiner(Bounded):
         if not configuration.signed_callbacks and self._config.signed_answers == "off":
             return []
         count = await self._public_keys.count()
-        code = "public_keys" if count else "public_keys_unknown"
-        return [Finding(code, good=bool(count), facts={"count": count})]
+        return [
+            Finding(
+                "public_keys" if count else "public_keys_unknown", good=bool(count), facts={"count": count}
+            )
+        ]
 
     async def _numbers(self, configuration: Configuration) -> list[Finding]:
         """Compare how pawaPay writes a number of Benin with how we send it; which one it wants is not documented."""
