@@ -3,11 +3,16 @@
 import asyncio
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from conftest import eventually
 from phones import a_phone
+
+from afriflow.db.engine import Database
+from afriflow.reconcile.audit import look_at_everything
 
 Given = tuple[int, Any]
 
@@ -218,3 +223,18 @@ async def test_a_new_code_that_is_lost_as_well_may_be_followed_by_a_third(
     assert (await give(merchant, given["id"], code))[0] == 200
     paid = await merchant.until(given["id"], "succeeded")
     assert len(paid["attempts"]) == 1
+
+
+async def test_the_audit_finds_nothing_wrong_in_what_was_told_here(demo: dict[str, Any]) -> None:
+    """Each turn to the payer stands in the story, and every state is the one that was told last."""
+    home = Path(demo["home"])
+    note = home / "sockets"
+    folder = quote(note.read_text() if note.exists() else str(home / "run"))
+    url = f"postgresql://afriflow@/afriflow?host={folder}&port=5432"
+    database = await Database.connect(url, connections_max=2, statement_timeout_seconds=10)
+    try:
+        async with database.connection() as connection:
+            found = await look_at_everything(connection)
+    finally:
+        await database.close()
+    assert [violation for violations in found.values() for violation in violations] == []

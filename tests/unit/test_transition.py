@@ -36,6 +36,7 @@ from afriflow.core.transaction import (
     TransactionStatus,
     apply_evidence,
     end_session,
+    turn_to_payer,
 )
 
 MONEY = Money(5000, "XOF")
@@ -343,6 +344,46 @@ def test_the_payer_on_our_page_may_try_again_after_what_a_payer_can_mend() -> No
         step = apply_evidence(transaction, attempt, Evidence(Source.CALLBACK, Failed(failure)))
         assert step.transaction.status is expected
         assert step.transaction.failure == failure
+
+
+def test_money_under_another_id_than_the_kept_one_counts_once_and_calls_a_person() -> None:
+    evidence = Evidence(Source.VERIFY, AGREEING, "another")
+    for status in (TransactionStatus.PROCESSING, TransactionStatus.EXPIRED):
+        transaction = TransactionState(status, MONEY, payer_chooses=False)
+        attempt = AttemptState(AttemptStatus.PENDING, MONEY, OURS)
+        step = apply_evidence(transaction, attempt, evidence, under_another_id=True)
+        assert (step.transaction.status, step.attempt.status) == (
+            TransactionStatus.SUCCEEDED,
+            AttemptStatus.SUCCEEDED,
+        )
+        assert step.told == ("succeeded", "needs_review")
+        assert step.alert
+        again = apply_evidence(step.transaction, step.attempt, evidence, under_another_id=True)
+        assert again.alert
+        assert not again.changed
+    paid = AttemptState(AttemptStatus.SUCCEEDED, MONEY, OURS)
+    before = TransactionState(TransactionStatus.SUCCEEDED, MONEY, payer_chooses=False)
+    step = apply_evidence(before, paid, evidence, under_another_id=True)
+    assert (step.told, step.attempt, step.transaction.needs_review) == (("needs_review",), paid, True)
+
+
+def test_the_payer_of_an_open_session_is_turned_to_and_nobody_else() -> None:
+    code = NextAction(ActionType.ENTER_OTP)
+    for status in TransactionStatus:
+        waiting = TransactionState(status, MONEY, payer_chooses=False)
+        asked = turn_to_payer(waiting, code)
+        if status in FINAL:
+            assert asked is None
+            continue
+        assert asked is not None
+        assert (asked.transaction.status, asked.transaction.next_action) == (
+            TransactionStatus.REQUIRES_ACTION,
+            code,
+        )
+        assert turn_to_payer(asked.transaction, code) is None
+        given = turn_to_payer(asked.transaction, None)
+        assert given is not None
+        assert (given.transaction.status, given.told) == (TransactionStatus.PROCESSING, ("processing",))
 
 
 def test_a_provider_that_contradicts_its_success_is_looked_at_and_not_believed() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from afriflow.checkout.call import Planned
+from afriflow.checkout.code_first import asking_for_code
 from afriflow.checkout.idempotency import Claim, Idempotency, make_claim
-from afriflow.checkout.plan import Planner, asking_for_code, keep_method, plan_expiry
+from afriflow.checkout.plan import Planner, keep_method, plan_expiry
 from afriflow.checkout.request import Checkout
 from afriflow.checkout.send import Sender
 from afriflow.core.clock import Clock

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from afriflow.checkout.bulkhead import Bulkheads, Errand
 from afriflow.checkout.call import Planned, ask, kind_of, resend_of, statements
-from afriflow.checkout.plan import Planner, asking_for_code
+from afriflow.checkout.code_first import code_for_another_send
+from afriflow.checkout.plan import Planner
 from afriflow.checkout.plan_out import OutPlanner
 from afriflow.checkout.send import Sender
 from afriflow.core.clock import Clock
@@ -22,7 +23,7 @@ from afriflow.core.evidence import (
     Unclear,
     Word,
 )
-from afriflow.core.method import Authorization, NextAction
+from afriflow.core.method import NextAction
 from afriflow.core.transaction import OPEN, AttemptStatus
 from afriflow.db.engine import Database, Record, one
 from afriflow.jobs.queue import Payload, Snooze
@@ -34,8 +35,7 @@ from afriflow.merchants.accounts import Accounts
 from afriflow.merchants.keys import Caller
 from afriflow.observe.log import bound, page
 from afriflow.port.factory import OpenProvider, PaymentFactory
-from afriflow.port.provider import Answer, Order, Resend
-from afriflow.routing.choose import route_of
+from afriflow.port.provider import Answer, Resend
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,26 +90,48 @@ class Follower:
             raise NotVerifiable
         await self.check(sent[-1])
 
-    async def check(self, attempt: Record) -> Record:
+    async def check(self, attempt: Record, named: str | None = None) -> Record:
         """Ask the provider how an attempt stands and record what it says; gives the attempt as it is then.
 
+        named: an id of the provider's beside our reference in a notification, where it is not the one that is kept.
         An order that the provider does not know is sent again, the same id and body, where that can do no harm; one
-        that needs a code of the payer's, which is kept nowhere, first asks for another.
-        Raises ProviderBusy when it cannot be asked now.
+        that needs a code of the payer's, which is kept nowhere, first asks for another. Raises ProviderBusy when it
+        cannot be asked now.
         """
+        if named is not None:
+            attempt = await self._check_named(attempt, named)
+            if attempt["status"] not in OPEN:
+                return attempt
         with bound(order_id=attempt["id"]):
             planned = await self.restore(attempt)
             opened = self.factory.open(planned.account)
             answer, attempt = await self._verify(opened, planned, attempt)
             if not self._may_resend(opened, attempt, answer):
                 return attempt
-            wanted = _code_that_is_wanted(opened, planned)
+            wanted = code_for_another_send(opened, planned.order)
             if wanted is not None:
                 if self._is_in_window(attempt["last_sent_at"]):  # each send was the payer's doing
                     await self._ask_for_code(attempt, wanted)
             elif self._is_in_window(attempt["created_at"]):
                 _, attempt = await self._resend(opened, planned, attempt)
             return attempt
+
+    async def _check_named(self, attempt: Record, named: str) -> Record:
+        """Ask about an order that only a notification tied to this attempt; the provider's own word must tie it too.
+
+        So an order is found whose id we never heard, and a second one that was paid beside the one that is kept.
+        """
+        with bound(order_id=attempt["id"]):
+            planned = await self.restore(attempt)
+            opened = self.factory.open(planned.account)
+            order = replace(planned.order, provider_reference=named)
+            answer = await self._ask(opened, replace(planned, order=order))
+            word = answer.word
+            if isinstance(word, Succeeded) and word.reference == attempt["reference"]:
+                return await self._record(opened, attempt, Answer(word, named), Source.VERIFY)
+            if not isinstance(word, Unclear):
+                word = Unclear(f"an order that a notification named is {type(word).__name__}")
+            return await self._record(opened, attempt, Answer(word), Source.VERIFY)
 
     async def send_with_code(self, attempt: Record, otp: str) -> Word | None:
         """Send an order that never arrived once more, with another code of the payer's; gives the provider's word.
@@ -141,9 +163,7 @@ class Follower:
             # Only what is still as it was seen: a code that is on its way now must not be asked for again.
             same = (now["status"], now["sends"]) == (attempt["status"], attempt["sends"])
             if same and not self._in_flight(now) and row["expires_at"] > self.clock.now():
-                await self.recorder.turn(
-                    connection, row, attempt["id"], action, story=("CodeWanted", "us", {})
-                )
+                await self.recorder.turn(connection, row, now, action, story=("CodeWanted", "us", {}))
 
     async def restore(self, order: Record, otp: str | None = None) -> Planned:
         """Give an order as it was sent. otp: a code that the payer gave just now."""
@@ -269,16 +289,3 @@ class Follower:
             left = (attempt["in_flight_until"] - self.clock.now()).total_seconds()
             pause = min(pause, left + 1)
         return max(1.0, pause)
-
-
-def _code_that_is_wanted(opened: OpenProvider, planned: Planned) -> NextAction | None:
-    """Ask for what only the payer can give another send of this order; None when it is complete as it is.
-
-    A provider that may get the order again until it gave its id asks the payer on its own page then.
-    """
-    order, spec = planned.order, opened.spec
-    if not isinstance(order, Order) or spec.resend is not Resend.ALWAYS:
-        return None
-    route = route_of(opened.account, spec, order.money, order.method)
-    wanted = route is not None and route.authorization is Authorization.OTP_FIRST
-    return asking_for_code(order.method, route) if route and wanted else None

@@ -63,9 +63,7 @@ class CodeGiver:
             if not live or asked is None or not waits or row["expires_at"] <= self.clock.now():
                 raise NotConfirmable(status=row["status"])
             facts = {"by": caller.who}
-            await self.recorder.turn(
-                connection, row, live[-1]["id"], None, story=("CodeGiven", "payer", facts)
-            )
+            await self.recorder.turn(connection, row, live[-1], None, story=("CodeGiven", "payer", facts))
             return live[-1], asked
 
     async def _record(self, opened: OpenProvider, planned: Planned, evidence: Evidence) -> None:
@@ -95,7 +93,7 @@ class CodeGiver:
             wrong = isinstance(word, Refused)
             kind = "CodeRefused" if wrong else "CodeWanted"
             await self.recorder.turn(
-                connection, row, attempt["id"], asked, story=(kind, "answer" if wrong else "us", {})
+                connection, row, now, asked, story=(kind, "answer" if wrong else "us", {})
             )
         raise InvalidOtp if wrong else CodeNotPassedOn
 

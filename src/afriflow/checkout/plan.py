@@ -9,17 +9,17 @@ import msgspec
 
 from afriflow.checkout.call import AnyOrder, Planned
 from afriflow.core.ids import Ids, attempt_uuid
-from afriflow.core.method import ActionType, MethodType, NextAction, PaymentMethod
+from afriflow.core.method import MethodType, PaymentMethod
 from afriflow.core.money import Money
 from afriflow.core.msisdn import Msisdn
-from afriflow.core.operator import countries, operators
+from afriflow.core.operator import countries
 from afriflow.db.engine import Connection, Record, one
 from afriflow.jobs.queue import enqueue
 from afriflow.ledger import store
 from afriflow.ledger.record import remember_reference
 from afriflow.merchants.keys import Caller
 from afriflow.port.money_out import RefundOrder
-from afriflow.port.provider import Account, Order, Route, Secret
+from afriflow.port.provider import Account, Order, Secret
 
 FOLLOW = "follow"
 EXPIRE = "expire"
@@ -117,12 +117,6 @@ def body_hash(order: AnyOrder, account: Account) -> bytes:
     else:
         facts += [order.method.operator, order.method.msisdn.e164 if order.method.msisdn else ""]
     return hashlib.sha256(msgspec.json.encode(facts)).digest()
-
-
-def asking_for_code(method: PaymentMethod, route: Route) -> NextAction:
-    """Ask the payer for the code that some operators give before they are asked to pay."""
-    operator = operators().get(method.operator or "")
-    return NextAction(ActionType.ENTER_OTP, code=operator.otp_ussd if operator else None, guide=route.guide)
 
 
 def follow_key(attempt_id: str) -> str:

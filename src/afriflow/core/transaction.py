@@ -116,11 +116,13 @@ def apply_evidence(
     *,
     other_attempt_live: bool = False,
     another_follows: bool = False,
+    under_another_id: bool = False,
 ) -> Step:
     """Decide what a word about an attempt changes.
 
     other_attempt_live: another attempt of this transaction may hold or bring money.
     another_follows: the caller plans the next attempt in the same database transaction (failover).
+    under_another_id: the provider speaks of an order of its own that names this attempt and is not the one we kept.
     """
     unchanged = Step(transaction, attempt)
     match evidence.word:
@@ -132,7 +134,7 @@ def apply_evidence(
         case Pending(next_action=action):
             return _pending(transaction, attempt, action)
         case Succeeded():
-            return _succeeded(transaction, attempt, evidence.word, other_attempt_live)
+            return _succeeded(transaction, attempt, evidence.word, other_attempt_live, under_another_id)
         case NotSent(failure=failure):
             # Only the sender can know that nothing left; once the provider has spoken, this is no evidence.
             if evidence.source is not Source.ANSWER or attempt.status is not AttemptStatus.UNKNOWN:
@@ -189,11 +191,18 @@ def _pending(transaction: TransactionState, attempt: AttemptState, action: NextA
 
 
 def _succeeded(
-    transaction: TransactionState, attempt: AttemptState, word: Succeeded, other_attempt_live: bool
+    transaction: TransactionState,
+    attempt: AttemptState,
+    word: Succeeded,
+    other_attempt_live: bool,
+    under_another_id: bool,
 ) -> Step:
-    if attempt.status is AttemptStatus.SUCCEEDED:
+    paid = attempt.status is AttemptStatus.SUCCEEDED
+    if paid and not under_another_id:
         return Step(transaction, attempt)
     doubt = _doubt(attempt, word)
+    if doubt is None and paid:
+        doubt = "two orders of one attempt brought money"
     if doubt is None and (other_attempt_live or transaction.status is TransactionStatus.SUCCEEDED):
         doubt = "two attempts of one transaction brought money"
     if doubt is not None:
@@ -208,9 +217,13 @@ def _succeeded(
         late=late,
         next_action=None,
         failure=None,
+        needs_review=transaction.needs_review or under_another_id,
     )
     alert = f"money came after {transaction.status.value}" if late else None
-    return Step(after, moved, ("succeeded",), alert=alert, changed=True)
+    if under_another_id:
+        alert = "money came under another id, and may still come under the one that was kept"
+    told = ("succeeded", "needs_review") if after.needs_review > transaction.needs_review else ("succeeded",)
+    return Step(after, moved, told, alert=alert, changed=True)
 
 
 def _doubted(transaction: TransactionState, attempt: AttemptState, doubt: str) -> Step:

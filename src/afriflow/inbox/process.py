@@ -20,8 +20,8 @@ from afriflow.observe.log import bound, page
 from afriflow.port.factory import PaymentFactory
 from afriflow.port.provider import Notification, Report, Verdict
 
-# Asks the provider how an attempt stands and records it; given by the app, since checkout stands beside us.
-Check = Callable[[Record], Awaitable[Record]]
+# Asks the provider how an attempt stands and records it, with an id that only a notification named; given by the app, since checkout stands beside us.
+Check = Callable[[Record, str | None], Awaitable[Record]]
 
 # A notification that names nothing we know may only be early: our own commit can be behind it this long.
 _EARLY_SECONDS = 120
@@ -82,7 +82,8 @@ class Processor:
 
     async def _apply(self, row: Record, attempt: Record, report: Report) -> str:
         """Believe or ask; gives what was done, for the person who reads the inbox."""
-        if _says_nothing_new(attempt, report.word):
+        named = _another_order(attempt, report)
+        if named is None and _says_nothing_new(attempt, report.word):
             return "known already"
         signed = row["verdict"] == Verdict.SIGNED
         decides = isinstance(report.word, Pending | Succeeded | Failed)
@@ -94,7 +95,7 @@ class Processor:
                     connection, row, attempt, "handled", f"recorded {type(report.word).__name__}"
                 )
             return f"recorded {type(report.word).__name__}"
-        after = await self.check(attempt)
+        after = await self.check(attempt, named)
         return f"asked the provider: {after['status']}"
 
     async def _record(self, connection: Connection, order: Record, report: Report) -> None:
@@ -135,6 +136,13 @@ class Processor:
             await connection.execute(
                 store.EVENT_ADOPT, row["id"], attempt["merchant_id"], attempt["mode"], attempt["account_id"]
             )
+
+
+def _another_order(attempt: Record, report: Report) -> str | None:
+    """Give the provider's id of an order that names a payment of ours, and is not the one that is kept for it."""
+    if attempt.get("kind") is not None or report.provider_reference == attempt["provider_reference"]:
+        return None
+    return report.provider_reference
 
 
 def _says_nothing_new(attempt: Record, word: Word) -> bool:

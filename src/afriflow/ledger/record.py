@@ -74,6 +74,7 @@ class Recorder:
             row = await self.lock(connection, merchant_id, found["transaction_id"])
             attempts = await connection.fetch(store.ATTEMPTS, merchant_id, row["id"])
             attempt = next(item for item in attempts if item["id"] == attempt_id)
+            kept = attempt["provider_reference"]
             step = apply_evidence(
                 transaction_state(row),
                 _attempt_state(attempt),
@@ -82,8 +83,9 @@ class Recorder:
                     item["status"] in LIVE for item in attempts if item["id"] != attempt_id
                 ),
                 another_follows=another_follows,
+                under_another_id=bool(kept and evidence.provider_reference not in {None, kept}),
             )
-            brings_reference = evidence.provider_reference and attempt["provider_reference"] is None
+            brings_reference = evidence.provider_reference and kept is None
             if step.changed or brings_reference:
                 await self._write_attempt(connection, attempt, step.attempt, evidence.provider_reference)
             if step.changed or step.alert or _worth_telling(evidence, attempt):
@@ -108,21 +110,19 @@ class Recorder:
         self,
         connection: Connection,
         row: Record,
-        attempt_id: str,
+        attempt: Record,
         action: NextAction | None,
         *,
         story: tuple[str, str, dict[str, Any]],
     ) -> bool:
-        """Say what the payer of an open attempt has to do now, None for nothing; False when nothing is different.
-
-        row: the locked transaction. story: (kind, source, facts).
-        """
+        """Say what the payer of an open attempt has to do now; False when nothing is different. story: kind, source, facts."""
         step = turn_to_payer(transaction_state(row), action)
         if step is None:
             return False
         kind, source, facts = story
-        shown = {**facts, "next_action": store_action(action), "status": step.transaction.status.value}
-        await self._write(connection, row, step, [(attempt_id, kind, source, shown)])
+        states = {"attempt_status": attempt["status"], "status": step.transaction.status.value}
+        shown = {**facts, "next_action": store_action(action), **states}
+        await self._write(connection, row, step, [(attempt["id"], kind, source, shown)])
         return True
 
     async def tell(
