@@ -32,6 +32,7 @@ for _name in ("DATABASE_URL", "REDIS_URL", "SENTRY_DSN"):
 # Ladders in seconds instead of hours; the rungs' order and meaning are the same.
 QUICK = {
     "AFRIFLOW_FOLLOW_LADDER_SECONDS": "1,2,3,4,6,8,10,15,20,30,45,60",
+    "AFRIFLOW_SESSION_SECONDS_MIN": "2",
     "AFRIFLOW_SEND_LEASE_SECONDS": "12",
     "AFRIFLOW_PROVIDER_TIMEOUT_SECONDS": "5",
     "AFRIFLOW_DELIVERY_LADDER_SECONDS": "1,1,1,2,2,2,5,5,5,5,10,10",

@@ -23,7 +23,7 @@ from afriflow.port.provider import Account, Authorization, Route, Spec
 
 WAITING = {"requires_payment_method", "requires_action", "processing"}
 # What a page may call the same button.
-BUTTONS = {"approve": ("pay", "approve"), "decline": ("cancel", "decline")}
+BUTTONS = {"approve": ("pay", "approve"), "decline": ("cancel", "decline"), "no_funds": ("no_funds",)}
 # A code that no operator gave: no simulated phone is ever sent it.
 WRONG_CODE = "0000"
 # How long something that must not happen is waited for: a notification is worked within a fraction of it.
@@ -49,6 +49,11 @@ class Way:
     def gets_a_code(self) -> bool:
         """Whether the provider sends a code to the payer and waits for it."""
         return self.route.authorization is Authorization.OTP_AFTER
+
+    @property
+    def asks_the_payer(self) -> bool:
+        """Whether the payer says yes or no, on the phone or on a page."""
+        return not (self.is_settled_by_a_code or self.gets_a_code)
 
     @property
     def amount(self) -> int:
@@ -102,11 +107,12 @@ def adapter_of(spec: Spec) -> Any:
 
 @dataclass
 class Asked:
-    """A payment whose provider was asked. made: as the merchant's server was answered."""
+    """A payment whose provider was asked. made: as the merchant's server was answered. because: what was wrong."""
 
     way: Way
     phone: str | None
     made: Any
+    because: str = ""
 
     @property
     def id(self) -> str:
@@ -125,11 +131,15 @@ class Stage:
     callback_url: str
     ways: list[Way] = field(default_factory=list[Way])
 
-    async def ask(self, way: Way, code: str | None = None) -> Asked:
+    async def ask(self, way: Way, code: str | None = None, **fields: Any) -> Asked:
         """Begin a payment as a shop does; who needs a code first dials for it and types it over."""
         merchant, method = self.merchant, way.method()
         status, made = await merchant.checkout(
-            amount=way.amount, currency=way.route.currency, country=way.route.country, payment_method=method
+            amount=way.amount,
+            currency=way.route.currency,
+            country=way.route.country,
+            payment_method=method,
+            **fields,
         )
         assert status == 201, made
         if way.is_settled_by_a_code:
@@ -161,6 +171,8 @@ class Stage:
             if prompts:
                 return "phone", f"{self.payer.url}/prompts/{prompts[-1]['id']}"
             url = (found["next_action"] or {}).get("url")
+            if not asked.way.asks_the_payer and not url and found["attempts"][-1]["status"] == "pending":
+                return "over", None  # the code was taken, and the payer has nothing left to do
             return ("page", url) if url else (None, found)
 
         where, url = await eventually(look, lambda seen: seen[0], f"something to do: {asked.way}")
@@ -175,6 +187,12 @@ class Stage:
             status, made = await self.give_code(asked, code)
             assert status == 200, made
 
+    async def decide(self, prompt: Any, action: str) -> None:
+        """Decide about one prompt on the phone."""
+        url = f"{self.payer.url}/prompts/{prompt['id']}"
+        async with self.session.post(url, json={"action": action}) as response:
+            assert response.status == 200, await response.text()
+
     async def prompts(self, asked: Asked) -> list[Any]:
         """Give what this payer was ever asked to approve."""
         if asked.phone is None:
@@ -185,16 +203,38 @@ class Stage:
     async def pays(self, asked: Asked) -> Any:
         """Approve, and hold the end to what every payment promises: charged once, heard once, in order."""
         await self.act(asked, "approve")
+        paid = await self.is_paid_once(asked)
+        assert (paid["needs_review"], paid["late"], paid["next_action"]) == (False, False, None)
+        await self.hears(asked.id, "transaction", "succeeded")
+        return paid
+
+    async def is_paid_once(self, asked: Asked) -> Any:
+        """Wait for the success, and compare it with the provider's own book."""
         paid = await self.merchant.until(asked.id, "succeeded")
         assert [attempt["status"] for attempt in paid["attempts"]] == ["succeeded"], paid
         assert paid["attempts"][0]["reference"] == asked.made["attempts"][0]["reference"]
-        assert (paid["needs_review"], paid["late"], paid["next_action"]) == (False, False, None)
         assert len(await self.prompts(asked)) <= 1, "the payer was asked twice"
-        await self.hears(asked.id, "transaction", "succeeded")
+        assert len(await self.moved(paid)) == 1, "the provider's book says otherwise"
         return paid
 
     async def give_code(self, asked: Asked, code: str) -> tuple[int, Any]:
         return await self.merchant.call("POST", f"/api/transactions/{asked.id}/confirm", {"otp": code})
+
+    async def moved(self, found: Any) -> list[Any]:
+        """Give what came in for a transaction by the provider's own book."""
+        names = [
+            attempt[name] for attempt in found["attempts"] for name in ("reference", "provider_reference")
+        ]
+        return [
+            entry
+            for entry in await self.book()
+            if any(name and (entry["order"] == name or name in entry["said"]) for name in names)
+        ]
+
+    async def book(self, *ways: str) -> list[Any]:
+        """Give all that moved at the provider in these ways, "in", "out", "back"; in all when none is named."""
+        async with self.session.get(f"{self.seat_url}/moved") as response:
+            return [entry for entry in await response.json() if not ways or entry["way"] in ways]
 
     async def hears(self, object_id: str, kind: str, end: str) -> list[Any]:
         """Wait for the last message, then make sure that each came once, in order, and the end at the end."""
@@ -252,7 +292,7 @@ async def each(asked: Iterable[Any], story: Callable[[Any], Awaitable[Any]]) -> 
     faults: list[Exception] = []
     for item, end in zip(these, ends, strict=True):
         if isinstance(end, Exception):
-            end.add_note(str(getattr(item, "way", item)))
+            end.add_note(f"{getattr(item, 'way', item)} {getattr(item, 'because', '')}")
             faults.append(end)
         elif isinstance(end, BaseException):
             raise end

@@ -95,6 +95,7 @@ class Seat:
         self._routes.add("PUT", "/faults", self.faults.set)
         self._routes.add("GET", "/callbacks", self.callbacks.show)
         self._routes.add("POST", "/rotate-key", self._rotate)
+        self._routes.add("GET", "/moved", self._show_moved)
 
     def api(self, method: str, path: str, handler: Handler) -> None:
         """Add a route of the provider's API; faults strike here."""
@@ -130,6 +131,14 @@ class Seat:
                 await work()
 
         handset.on_decision(self.name, heard)
+
+    def moved(self, way: str, order: str, amount: str, said: str = "") -> None:
+        """Write down that money moved, once for each order and way, for whoever asks whether it did so twice.
+
+        way: "in", "out", or "back". said: what the merchant said with the order, its own reference above all.
+        """
+        entry = {"way": way, "order": order, "amount": amount, "said": said}
+        self.notebook.put_new("moved", f"{way} {order}", entry)
 
     def later(self, seconds: float, work: Work) -> None:
         """Have work done in so many seconds, while the seat lives. What it raises is logged."""
@@ -168,6 +177,9 @@ class Seat:
                 await send_response(await self._answering.handle(route, request), send)
         finally:  # also when the caller has gone meanwhile: what was ordered happens
             self._answering.set_going(request)
+
+    async def _show_moved(self, request: Request) -> Response:  # noqa: ARG002 - a handler
+        return json_response(200, self.notebook.every("moved"))
 
     def _rotate_keys(self) -> bool:
         for hook in self._rotation_hooks:

@@ -106,6 +106,8 @@ class MoneyOut(Operations):
 class Payouts(MoneyOut):
     """The payouts of one account."""
 
+    _way = "out"
+
     def __init__(self, house: House) -> None:
         super().__init__(house, "payout", PAYOUT)
 
@@ -126,6 +128,8 @@ class Payouts(MoneyOut):
 
 class Refunds(MoneyOut):
     """The refunds of one account. deposits: what they give back."""
+
+    _way = "back"
 
     def __init__(self, house: House, deposits: Operations, form: Form = REFUND) -> None:
         super().__init__(house, "refund", form)

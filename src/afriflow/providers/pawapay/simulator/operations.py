@@ -40,6 +40,8 @@ class House:
 class Operations:
     """The operations of one kind. What begins with "inside_" in a kept one is ours, and nobody sees it."""
 
+    _way = "in"
+
     def __init__(self, house: House, kind: str, form: Form) -> None:
         self._house = house
         self._seat = house.seat
@@ -156,6 +158,8 @@ class Operations:
 
         ended = self._seat.notebook.change(self._kind, operation_id.lower(), end)
         if ended is not None:
+            if ended["status"] == COMPLETED:
+                self._seat.moved(self._way, operation_id, ended["amount"])
             self._after_end(ended)
             await self._call_back(ended)
 

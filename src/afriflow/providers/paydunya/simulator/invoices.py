@@ -5,6 +5,7 @@ Confirm and IPN hold the same content (https://developers.paydunya.com/doc/FR/so
 """
 
 import hashlib
+import json
 import string
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -99,6 +100,9 @@ class Invoices:
         """End an invoice and have it notified; None when it has ended before."""
         facts = {"status": status, "fail_reason": fail_reason, "due": None}
         settled = self._seat.notebook.change("invoice", token, lambda invoice: _if_pending(invoice, facts))
+        if settled is not None and status == "completed":
+            said = json.dumps(settled["order"].get("custom_data"))
+            self._seat.moved("in", token, str(settled["amount"]), said)
         if settled is not None:
             for _ in range(notifications):
                 later(NOTIFY_AFTER_SECONDS, lambda: self.notify(settled))

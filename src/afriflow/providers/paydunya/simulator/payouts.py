@@ -95,6 +95,7 @@ class Payouts:
         ended = self._book.change("payout", token, lambda payout: _if(payout, "pending", facts))
         if ended is not None and status == "success":
             self._book.put_new("transfer", token, {"amount": ended["amount"], "to": ended["account_alias"]})
+            self._seat.moved("out", token, str(ended["amount"]), ended["disburse_id"])
         if ended is not None and status == "failed":
             self._move(ended["country"], ended["amount"])
         return ended
