@@ -5,6 +5,7 @@
 
 import importlib
 import pkgutil
+import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -35,6 +36,7 @@ from afriflow.core.transaction import (
     apply_evidence,
     end_session,
 )
+from afriflow.port.factory import specs
 from afriflow.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -50,6 +52,7 @@ def documents() -> dict[Path, str]:
     return {
         ROOT / "docs/reference/settings.md": settings(),
         ROOT / "docs/reference/errors.md": errors(),
+        ROOT / "docs/reference/traces.md": traces(),
         architecture: filled(
             architecture.read_text("utf-8"), {"attempts": attempts(), "transactions": transactions()}
         ),
@@ -200,6 +203,33 @@ def _said(key: str) -> tuple[str, str]:
 
 def _keys(section: str) -> list[str]:
     return [key for key in keys("en") if key.startswith(section)]
+
+
+# ── what is known of the providers, and what holds it ───────────────────────────────────────────────────────────
+def traces() -> str:
+    parts = [
+        f"""{_MADE}
+
+# What is known of the providers, and what holds it
+
+Each fact with where it is said, and the fixture or test that would break if our side, or the simulator's, did otherwise. The facts are written in `tests/conformance/traces`, and a test sees to it that all that is named here exists. How certain they are stands on each provider's own page."""
+    ]
+    for spec in sorted(specs().values(), key=lambda spec: spec.name):
+        path = ROOT / f"tests/conformance/traces/{spec.name}.toml"
+        facts = tomllib.loads(path.read_text("utf-8"))["fact"]
+        rows = [
+            (fact["what"], fact["source"], "<br>".join(_trace(held_by) for held_by in fact["held_by"]))
+            for fact in facts
+        ]
+        parts.append(f"## {spec.title}\n\n{table(('what', 'where it is said', 'held by'), rows)}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _trace(held_by: str) -> str:
+    """Link to a file; a test is named by its own words."""
+    file, _, test = held_by.partition("::")
+    name = test.rpartition("::")[2].removeprefix("test_").replace("_", " ") or Path(file).name
+    return f"[{name}](../../{file})"
 
 
 # ── what follows what ───────────────────────────────────────────────────────────────────────────────────────────

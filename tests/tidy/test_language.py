@@ -17,6 +17,7 @@ from afriflow.core.evidence import Source, Word
 from afriflow.core.language import LANGUAGES, keys
 from afriflow.core.method import ActionType, FailureCode
 from afriflow.core.transaction import AttemptStatus, TransactionStatus
+from afriflow.simulator.faults import Knobs, Probability
 
 # What `web.errors` knows by itself when it says why a request was refused.
 _KNOWN_TO_THE_DOOR = {"limit_bytes", "reason"}
@@ -55,6 +56,11 @@ def test_both_languages_fill_in_the_same_facts() -> None:
         key for key, text in keys("fr").items() if placeholders(text) != placeholders(keys("en").get(key, ""))
     }
     assert not differ
+
+
+def test_every_fault_of_a_simulator_is_explained() -> None:
+    chances = {name for name, knob in Knobs.__annotations__.items() if knob is Probability}
+    assert {f"fault.{name}" for name in chances} == {key for key in keys("en") if key.startswith("fault.")}
 
 
 def test_every_error_has_its_sentence(errors: dict[str, Any]) -> None:

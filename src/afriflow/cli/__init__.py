@@ -3,14 +3,13 @@
 import os
 import sys
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
 from afriflow.cli.client import checkout, providers, transactions
 from afriflow.cli.proof import audit
+from afriflow.cli.simulate import simulate
 from afriflow.cli.words import asynchronous, database_settings, said, t
-from afriflow.core.transaction import Mode
 from afriflow.port.factory import specs
 from afriflow.port.provider import Spec
 from afriflow.settings import Settings
@@ -105,37 +104,5 @@ def _spec(provider: str) -> Spec:
     return found
 
 
-@main.command(help=t("simulate"))
-@click.argument("provider")
-@click.option("--port", default=0, help=t("simulate_port"))
-@click.option("--callback-url", default=None, help=t("simulate_callback_url"))
-@asynchronous
-async def simulate(provider: str, port: int, callback_url: str | None) -> None:
-    from afriflow.simulator.seat import simulated_providers  # noqa: PLC0415
-    from afriflow.simulator.serve import PHONE_PATH, standing_alone, until_stopped  # noqa: PLC0415
-
-    if provider not in simulated_providers():
-        raise click.ClickException(t("not_simulated", known=", ".join(simulated_providers())))
-    spec = specs()[provider]
-    try:
-        async with standing_alone(provider, spec.demo_config, port=port, callback_url=callback_url) as url:
-            click.echo(
-                t(
-                    "simulated",
-                    title=spec.title,
-                    url=url,
-                    base_url=url + urlsplit(spec.base_urls[Mode.TEST]).path,
-                    credentials="\n                     ".join(
-                        f"{k} = {v}" for k, v in spec.demo_config.items()
-                    ),
-                    callback_url=callback_url or t("simulated_nowhere"),
-                    phone_url=f"{url}{PHONE_PATH}",
-                )
-            )
-            await until_stopped()
-    except OSError as error:
-        raise click.ClickException(t("simulate_not_possible", port=port, reason=error)) from error
-
-
-for _command in (audit, checkout, transactions, providers):
+for _command in (audit, simulate, checkout, transactions, providers):
     main.add_command(_command)
