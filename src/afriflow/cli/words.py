@@ -58,9 +58,8 @@ def asynchronous(command: Command) -> Callable[..., None]:
 def said(findings: Sequence[Finding]) -> bool:
     """Say what was found, and tell whether all of it is good."""
     for finding in findings:
-        click.echo(
-            f"{'✓' if finding.good else '✗'} {say(f'doctor.{finding.code}', language(), **finding.facts)}"
-        )
+        sign = ("✓" if finding.good else "✗") if finding.looked_at else "–"
+        click.echo(f"{sign} {say(f'doctor.{finding.code}', language(), **finding.facts)}")
     return all(finding.good for finding in findings)
 
 

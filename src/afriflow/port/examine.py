@@ -11,11 +11,12 @@ from typing import Any, Protocol, runtime_checkable
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. code: of its sentence under [doctor], which says what to mend."""
+    """One thing that was looked at, or could not be. code: of its sentence under [doctor], which says what to mend."""
 
     code: str
     good: bool
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    looked_at: bool = True
 
 
 @runtime_checkable
