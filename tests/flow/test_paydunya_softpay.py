@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from flow.test_paydunya_provider import PAID, REFERENCE, House, link_of, open_house, order
+from flow.test_paydunya_provider import PAID, REFERENCE, House, link_of, open_house, order, without_phone
 
 from afriflow.core.evidence import Failed, NotSent, Pending, Refused, Succeeded, Unclear
 from afriflow.core.method import ActionType, FailureCode, MethodType, NextAction, PaymentMethod
@@ -293,3 +293,56 @@ async def test_a_code_is_taken_by_wizall_alone_and_only_after_the_first_step(hou
     for asked in (order("wave_sn", provider_reference="test_0000000000"), order("wizall_sn")):
         assert isinstance((await give(house, asked, "461050", action)).word, Unclear)
     assert house.invoices() == []
+
+
+# What a third-party client may send
+
+
+KEYS = {
+    "PAYDUNYA-MASTER-KEY": SPEC.demo_config["master_key"],
+    "PAYDUNYA-PRIVATE-KEY": SPEC.demo_config["private_key"],
+    "PAYDUNYA-TOKEN": SPEC.demo_config["token"],
+}
+
+
+async def posted(house: House, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    url = f"{house.url}/sandbox-api/v1/softpay/{path}"
+    async with house.browser.post(url, json=body, headers=KEYS) as answer:
+        return await answer.json() if answer.content_type == "application/json" else {"html": answer.status}
+
+
+@pytest.mark.parametrize("phone_field", ["phone_phone", "phone_number"])
+async def test_the_sandboxs_own_charge_pays_with_a_customers_password(house: House, phone_field: str) -> None:
+    """The document names it under both names; integrators found an HTML 404 in its place, which is a switch."""
+    asked = without_phone(order("wizall_sn"))
+    token = (await house.initiate(asked)).provider_reference or ""
+    body = {
+        phone_field: "771234567",
+        "customer_email": "a@example.test",
+        "password": "x",
+        "invoice_token": token,
+    }
+    path = "checkout/make-payment"
+    assert (await posted(house, path, {**body, "more": "x"}))["success"] is False
+    await house.switches(sandbox_has_no_softpay=True)
+    assert await posted(house, path, body) == {"html": 404}
+    await house.switches()
+    assert await posted(house, path, body) == {"success": True, "message": "Paiement effectué avec succès."}
+    assert await house.verify(asked) == PAID
+    assert (await posted(house, path, body))["success"] is False
+
+
+async def test_the_older_form_of_orange_senegal_is_taken_too(house: House) -> None:
+    asked = without_phone(order("orange_sn"))
+    path = "new-orange-money-senegal"
+    plain = {"customer_name": "Awa", "customer_email": "", "phone_number": "771234567"}
+    for more, told in (
+        ({"api_type": "QRCODE"}, "url"),
+        ({"api_type": "OTPCODE", "authorization_code": "461050"}, "message"),
+    ):
+        token = (await house.initiate(asked)).provider_reference or ""
+        said = await posted(house, path, {**plain, **more, "invoice_token": token})
+        assert (said["success"], told in said) == (True, True)
+    assert await house.verify(asked) == PAID
+    token = (await house.initiate(asked)).provider_reference or ""
+    assert (await posted(house, path, {**plain, "otp": "1", "invoice_token": token}))["success"] is False

@@ -5,7 +5,7 @@ from functools import partial
 
 from afriflow.core.clock import Clock
 from afriflow.providers.paydunya.simulator.api import NO_TRANSACTION, Api
-from afriflow.providers.paydunya.simulator.charges import paths, second_step
+from afriflow.providers.paydunya.simulator.charges import in_sandbox, paths, second_step
 from afriflow.providers.paydunya.simulator.disburse import Disburse
 from afriflow.providers.paydunya.simulator.invoices import Invoices
 from afriflow.providers.paydunya.simulator.legacy import Legacy
@@ -58,6 +58,10 @@ def build(settings: SeatSettings, handset: Handset, clock: Clock, random: random
         confirm = f"{base}/checkout-invoice/confirm/{{token}}"
         seat.query("GET", confirm, partial(api.confirm, mode=mode), Query(invoices.made_at, NO_TRANSACTION))
         seat.api("POST", confirm, partial(api.confirm_by_post, mode=mode))
+        if mode == "test":
+            seat.api(
+                "POST", f"{base}/softpay/{in_sandbox()['path']}", partial(softpay.pay_as_customer, mode=mode)
+            )
         for path in paths():
             seat.api("POST", f"{base}/softpay/{path}", partial(softpay.charge, mode=mode, path=path))
         seat.api("POST", f"{base}/softpay/{second_step()['path']}", partial(softpay.confirm_code, mode=mode))

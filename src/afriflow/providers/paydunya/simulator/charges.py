@@ -57,6 +57,17 @@ def second_step() -> dict[str, Any]:
     return _documented()["second_step"]
 
 
+def in_sandbox() -> dict[str, Any]:
+    """Give the documented request and answer of the one charge that the sandbox has, by a test customer's password."""
+    return _documented()["sandbox"]
+
+
+def older_fields(path: str) -> frozenset[str]:
+    """Name the fields that an older version of the page knew besides; they may be there or not."""
+    older = _documented()["older"]
+    return frozenset(older["fields"] if path == older["path"] else ())
+
+
 def paths() -> list[str]:
     return list(dict.fromkeys(path for path, _ in charges()))
 

@@ -11,7 +11,15 @@ from typing import Any
 from afriflow.core.operator import countries
 from afriflow.providers.paydunya.simulator import magic as magics
 from afriflow.providers.paydunya.simulator.api import NOT_FOUND_PAGE, read_object, refuse_keys
-from afriflow.providers.paydunya.simulator.charges import OF_COUNTRY, PHONES, Charge, charges, second_step
+from afriflow.providers.paydunya.simulator.charges import (
+    OF_COUNTRY,
+    PHONES,
+    Charge,
+    charges,
+    in_sandbox,
+    older_fields,
+    second_step,
+)
 from afriflow.providers.paydunya.simulator.invoices import FEES, Invoices
 from afriflow.providers.paydunya.simulator.switches import Switchboard
 from afriflow.simulator.handset import Action, Handset, Prompt, PromptKind
@@ -24,7 +32,8 @@ HELD_PATH, HELD_SECONDS_STEP = "moov-ci", 0.05
 _HELD_TOO_LONG = "Vous avez dépassé le délai de validation de la transaction."
 # Wallets whose code is sent by this call and given to the next (documented for Wizall).
 CODE_AFTER_PATH = "wizall-money-senegal"
-# As an integrator logged it.
+# As integrators logged them.
+_MALFORMED = "Votre requete est malformée. Merci de verifier les donnés soumis."
 _WRONG_CODE = json_response(422, {"success": False, "message": "Invalid or expired OTP code!"})
 
 
@@ -47,12 +56,9 @@ class SoftPay:
             return refused
         order = read_object(request)
         charge = charges().get((path, str(order.get("code_country", ""))))
-        if (
-            charge is None
-            or order.keys() != charge.fields
-            or not all(isinstance(v, str) for v in order.values())
-        ):
-            return _refusal("Votre requete est malformée. Merci de verifier les donnés soumis.")
+        optional = older_fields(path)
+        if charge is None or order.keys() - optional != charge.fields or not _is_text(order):
+            return _refusal(_MALFORMED)
         phone = order[charge.phone]
         if not re.fullmatch(PHONES[charge.country], phone, re.ASCII):
             return _refusal(f"Désolé, vous devez fournir un numéro valide {OF_COUNTRY[charge.country]}.")
@@ -65,6 +71,9 @@ class SoftPay:
         self._invoices.note(invoice["token"], payer=payer, payment_method=path)
         if charge.otp is not None:
             return await self._pay_with_code(request, charge, invoice, phone, order[charge.otp])
+        if order.get("api_type") == "OTPCODE":
+            code = order.get("authorization_code", "")
+            return await self._pay_with_code(request, charge, invoice, phone, code, in_sandbox()["answer"])
         if path == CODE_AFTER_PATH:
             return self._send_code(charge, invoice, phone)
         if path == HELD_PATH:
@@ -79,10 +88,8 @@ class SoftPay:
         if refused is not None:
             return refused
         order = read_object(request)
-        if order.keys() != second_step()["request"].keys() or not all(
-            isinstance(v, str) for v in order.values()
-        ):
-            return _refusal("Votre requete est malformée. Merci de verifier les donnés soumis.")
+        if order.keys() != second_step()["request"].keys() or not _is_text(order):
+            return _refusal(_MALFORMED)
         sent = self._invoices.code_sent(order["transaction_id"])
         invoice = self._invoices.find(sent["token"]) if sent else None
         if sent is None or invoice is None or sent["phone"] != order["phone_number"]:
@@ -94,6 +101,27 @@ class SoftPay:
             return _WRONG_CODE
         said = {**second_step()["answer"], "token": invoice["token"]}
         return await self._pay_with_code(request, charge, invoice, sent["phone"], code, said)
+
+    async def pay_as_customer(self, request: Request, *, mode: str) -> Response:
+        """Pay with the password of a test customer; which customers there are is not played."""
+        if self._switches.now.sandbox_has_no_softpay:
+            return NOT_FOUND_PAGE
+        refused = refuse_keys(self._settings, request, mode)
+        if refused is not None:
+            return refused
+        order, wanted = read_object(request), set(in_sandbox()["request"])
+        phone = order.get("phone_phone") or order.get("phone_number")
+        named = {"phone_phone" if name == "phone_number" else name for name in order}
+        if named != wanted or not _is_text(order) or not all(order.values()):
+            return _refusal(_MALFORMED)
+        invoice = self._invoices.find(order["invoice_token"])
+        if invoice is None or invoice["mode"] != mode:
+            return _refusal("(simulé) invoice inexistant")
+        payer = {"phone": phone, "email": order["customer_email"]}
+        self._invoices.note(invoice["token"], payer=payer, payment_method="paydunya")
+        if self._invoices.settle(invoice["token"], "completed", later=request.afterwards) is None:
+            return _refusal(f"(simulé) la facture est {invoice['status']}")
+        return json_response(200, in_sandbox()["answer"])
 
     async def decided(self, prompt: Prompt, action: Action) -> None:
         """Hear from the phone what the payer did."""
@@ -240,6 +268,10 @@ class SoftPay:
         if self._switches.now.payer_bears_fees:
             answer |= {"fees": FEES, "currency": charge.currency}
         return json_response(200, answer)
+
+
+def _is_text(order: dict[str, Any]) -> bool:
+    return all(isinstance(value, str) for value in order.values())
 
 
 def _refusal(message: str) -> Response:
