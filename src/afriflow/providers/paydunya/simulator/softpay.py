@@ -57,7 +57,7 @@ class SoftPay:
         order = read_object(request)
         charge = charges().get((path, str(order.get("code_country", ""))))
         optional = older_fields(path)
-        if charge is None or order.keys() - optional != charge.fields or not _is_text(order):
+        if charge is None or set(order) - optional != set(charge.fields) or not _is_text(order):
             return _refusal(_MALFORMED)
         phone = order[charge.phone]
         if not re.fullmatch(PHONES[charge.country], phone, re.ASCII):
