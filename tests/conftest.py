@@ -16,7 +16,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from fleet import Fleet
+
+from afriflow.torture.fleet import Fleet
 
 SOURCE = Path(__file__).parents[1] / "src"
 # A payment takes about a second here; a loaded machine takes longer. Waiting is not measuring.

@@ -6,11 +6,13 @@ import random
 import secrets
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, cast
 
 import aiohttp
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from afriflow.checkout.bulkhead import BulkheadLimits, Bulkheads
 from afriflow.checkout.confirm import Confirmer
@@ -176,9 +178,24 @@ async def _open(settings: Settings, clock: Clock) -> Ground:
     )
 
 
+class _Redis(Redis):
+    """A client that says of a server that is gone what its callers listen for.
+
+    Under uvloop a connection that died between two commands answers the next one with a RuntimeError.
+    """
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        try:
+            return cast("Any", await super().execute_command(*args, **options))  # pyright: ignore[reportUnknownMemberType]
+        except RuntimeError as error:
+            if "closed" not in str(error):
+                raise
+            raise RedisConnectionError(str(error)) from error
+
+
 def open_redis(settings: Settings) -> "Redis":
     """Make a client that never retries and never waits: past its bound we go on without Redis."""
-    return Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
+    return _Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
         settings.redis_url,
         socket_timeout=settings.redis_timeout_seconds,
         socket_connect_timeout=settings.redis_timeout_seconds,

@@ -13,13 +13,13 @@ from typing import Any
 
 import asyncpg
 import pytest
-from fleet import Fleet
 from phones import a_phone
 from structlog.testing import capture_logs
 
 from afriflow.db.engine import Database
 from afriflow.reconcile.audit import Auditor, Violation, last_report, look_at_everything
 from afriflow.reconcile.rules import RULES, Reach
+from afriflow.torture.fleet import Fleet
 
 
 @dataclass

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from fleet import Fleet
 
 from afriflow.core.transaction import Mode
 from afriflow.delivery.search import deliveries_of
 from afriflow.merchants.accounts import make_merchant
 from afriflow.merchants.keys import make_key
+from afriflow.torture.fleet import Fleet
 
 # Three pauses are four tries.
 TRIES = 4

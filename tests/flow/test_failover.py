@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
-from fleet import Fleet
 
 from afriflow.core.transaction import Mode
 from afriflow.merchants.accounts import make_merchant
 from afriflow.merchants.keys import make_key
 from afriflow.port.factory import specs
+from afriflow.torture.fleet import Fleet
 
 BREAKER_CALLS_MIN = 4
 BREAKER = {

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from afriflow.core.errors import Unavailable
 from afriflow.jobs.held import held_jobs, release_jobs
 from afriflow.jobs.queue import Hold, Snooze, Task, enqueue, wake
 from afriflow.jobs.run import Worker, WorkerLimits
@@ -68,6 +69,41 @@ async def test_waiting_many_times_does_not_use_up_the_tries(fleet: Any) -> None:
     await work_until(fleet, [Task("patient", wait_then_stumble_once, pauses_seconds=(0,))], done)
     assert rounds == ["waited"] * 5 + ["stumbled"]
     assert await held(fleet, "patient") == []
+
+
+async def test_while_the_database_is_away_no_job_uses_up_its_tries(fleet: Any) -> None:
+    rounds: list[bool] = []
+    done = asyncio.Event()
+
+    async def reach_for_it(_: Any) -> None:
+        rounds.append(True)
+        if len(rounds) < 3:
+            raise Unavailable(reason="ConnectionResetError")
+        done.set()
+
+    async with fleet.house.database.transaction() as connection:
+        await enqueue(connection, "reaching", {}, key=uuid.uuid4().hex)
+    await work_until(fleet, [Task("reaching", reach_for_it, pauses_seconds=())], done)
+    assert await held(fleet, "reaching") == []
+
+
+async def test_a_wait_whose_count_was_lost_with_the_connection_does_not_put_the_job_off_for_an_hour(
+    fleet: Any,
+) -> None:
+    rounds: list[bool] = []
+    done = asyncio.Event()
+
+    async def stumble_once(_: Any) -> None:
+        rounds.append(True)
+        if len(rounds) == 1:
+            raise RuntimeError("once")
+        done.set()
+
+    async with fleet.house.database.transaction() as connection:
+        await enqueue(connection, "miscounted", {}, key="miscounted")
+        # What is left when the connection breaks between the two steps of a wait.
+        await connection.execute("UPDATE jobs.pgqueuer SET attempts = -1 WHERE dedupe_key = 'miscounted'")
+    await work_until(fleet, [Task("miscounted", stumble_once, pauses_seconds=(0, 3600))], done)
 
 
 async def test_a_job_that_keeps_failing_is_held_and_runs_again_when_released(fleet: Any) -> None:

@@ -30,6 +30,11 @@ CLOCKS_AND_LOTS = {
     ("simulator/faults.py", "random.Random"): "lots with a seed: the same seed breaks the same requests",
     ("simulator/seat.py", "random.Random"): "lots with a seed",
     ("simulator/serve.py", "random.Random"): "phones of a provider that stands alone: nobody repeats them",
+    ("cli/proof.py", "random.randrange"): "a seed for a person who gave none; it is said",
+    ("torture/chaos.py", "random.Random"): "lots with a seed",
+    ("torture/fleet.py", "random.Random"): "phones that decide nothing by themselves",
+    ("torture/people.py", "random.Random"): "lots with a seed",
+    ("torture/stage.py", "random.Random"): "lots with a seed",
     ("web/errors.py", "uuid.uuid4"): "a number to name when one asks for help",
     ("web/throttle.py", "time.monotonic"): "a window of tries while Redis is away, in this process alone",
 }

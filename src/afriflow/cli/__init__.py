@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from afriflow.cli.client import checkout, providers, transactions
-from afriflow.cli.proof import audit
+from afriflow.cli.proof import audit, torture
 from afriflow.cli.simulate import simulate
 from afriflow.cli.words import asynchronous, database_settings, said, t
 from afriflow.port.factory import specs
@@ -104,5 +104,5 @@ def _spec(provider: str) -> Spec:
     return found
 
 
-for _command in (audit, simulate, checkout, transactions, providers):
+for _command in (audit, torture, simulate, checkout, transactions, providers):
     main.add_command(_command)

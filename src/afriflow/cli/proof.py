@@ -1,12 +1,19 @@
 """The commands that prove what we promise: of this database, and of the whole under fire."""
 
+import asyncio
+import random
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from afriflow.cli.words import asynchronous, database_settings, language, t
 from afriflow.core.language import say
+
+if TYPE_CHECKING:
+    from afriflow.torture.run import Progress, Result
 
 # Who looks at a table sees the pattern in a few.
 _SHOWN_MAX = 5
@@ -45,3 +52,64 @@ async def audit(*, as_json: bool) -> None:
             click.echo(f"             {t('audit_more', count=len(violations) - _SHOWN_MAX)}")
     click.echo(t("audit_broken", count=count) if count else t("audit_clean", rules=len(found)))
     sys.exit(1 if count else 0)
+
+
+@click.command(help=t("torture"))
+@click.option("--seconds", default=60.0, show_default=True, help=t("torture_seconds"))
+@click.option("--seed", type=int, default=None, help=t("torture_seed"))
+@click.option("--kill-every", default=1.0, show_default=True, help=t("torture_kill_every"))
+@click.option("--rate", default=30.0, show_default=True, help=t("torture_rate"))
+@click.option("--result", "path", type=click.Path(path_type=Path), default=None, help=t("torture_result"))
+@asynchronous
+async def torture(
+    seconds: float, seed: int | None, kill_every: float, rate: float, path: Path | None
+) -> None:
+    from afriflow.torture.run import Plan  # noqa: PLC0415 — other commands need no servers of their own
+    from afriflow.torture.run import torture as run  # noqa: PLC0415
+
+    plan = Plan(seconds, seed if seed is not None else random.randrange(10**6), kill_every, rate)
+    click.echo(t("torture_begins", command=plan.command))
+    result = await run(plan, _tell)
+    if path is not None:
+        content = msgspec.json.format(msgspec.json.encode(result.public()))
+        await asyncio.to_thread(path.write_bytes, content)
+    _conclude(result)
+    sys.exit(1 if result.violations else 0)
+
+
+def _tell(progress: "Progress") -> None:
+    click.echo(
+        t(
+            "torture_progress",
+            second=progress.second,
+            payments=progress.payments,
+            kills=progress.kills,
+            postgres=progress.postgres,
+            redis=progress.redis,
+        )
+    )
+
+
+def _conclude(result: "Result") -> None:
+    click.echo(
+        t(
+            "torture_done",
+            offered=result.offered,
+            answered=result.answered,
+            statuses=", ".join(
+                f"{say(f'status.{name}', language())} {n}" for name, n in result.statuses.items()
+            ),
+            blows=", ".join(f"{name} {n}" for name, n in sorted(result.blows.items())),
+            lines=sum(sum(struck.values()) for struck in result.lines.values()),
+            settled=result.settled_seconds,
+            taken_over=result.taken_over_seconds,
+            api_back=f"{result.api_back_median_seconds:.2f} / {result.api_back_max_seconds:.2f}",
+            postgres_back=f"{max(result.postgres_back_seconds, default=0):.2f}",
+        )
+    )
+    for violation in result.violations:
+        click.echo(f"✗ {violation}")
+    if result.violations:
+        click.echo(t("torture_failed", count=len(result.violations), command=result.plan.command))
+    else:
+        click.echo(t("torture_held"))

@@ -24,6 +24,10 @@ class Shop:
     tolerance_seconds: int
     heard: deque[dict[str, Any]] = field(default_factory=lambda: deque[dict[str, Any]](maxlen=_HEARD_MAX))
 
+    def keep(self, event: dict[str, Any]) -> None:
+        """Remember what was heard."""
+        self.heard.append(event)
+
     def handlers(self) -> list[Any]:
         """Give the routes: POST what AfriFlow tells, GET what was heard."""
 
@@ -37,7 +41,7 @@ class Shop:
             genuine = verify(self.secret(), headers, body, now=now, tolerance_seconds=self.tolerance_seconds)
             if not genuine:
                 return Response("not from AfriFlow", status_code=400)
-            self.heard.append({"id": headers["webhook-id"], **json.loads(body)})
+            self.keep({"id": headers["webhook-id"], **json.loads(body)})
             return Response("thank you", status_code=200)
 
         @get("/simulators/shop/webhooks", include_in_schema=False)

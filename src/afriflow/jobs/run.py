@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
+import asyncpg
 import msgspec
 from pgqueuer import PgQueuer
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
@@ -21,7 +22,7 @@ from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Context, Job
 from pgqueuer.domain.models import Schedule as ScheduleRow
 
-from afriflow.core.errors import ProviderBusy
+from afriflow.core.errors import ProviderBusy, Unavailable
 from afriflow.db.engine import dedicated_connection
 from afriflow.jobs.queue import QUEUE_SETTINGS, SCHEMA, Hold, Payload, Schedule, Snooze, Task
 from afriflow.observe.log import logger, page
@@ -35,6 +36,8 @@ FROM {SCHEMA}.pgqueuer_log WHERE job_id = $1
 """
 # The engine counts every new round as an attempt; one that merely waits is no failure.
 _NO_FAILURE = f"UPDATE {SCHEMA}.pgqueuer SET attempts = attempts - 1 WHERE id = $1"
+# While our own database is away no job is to blame: it is tried again when it may be back, and that is no failure.
+_AWAY_SECONDS = 2.0
 # After a lost connection PostgreSQL is usually back within a second.
 _RESTART_SECONDS = 1.0
 
@@ -135,21 +138,34 @@ class Worker:
                     await super().execute(job, context)
                 except (Snooze, ProviderBusy) as wait:
                     seconds = wait.seconds if isinstance(wait, Snooze) else wait.facts["retry_after_seconds"]
-                    await driver.execute(_NO_FAILURE, job.id)
-                    raise RetryRequested(timedelta(seconds=cast("float", seconds)), str(wait)) from wait
+                    raise await _uncounted(driver, job, cast("float", seconds), str(wait)) from wait
+                except Unavailable as error:
+                    _log.warning("job_waits_for_database", task=task.name, reason=repr(error)[:300])
+                    raise await _uncounted(driver, job, _AWAY_SECONDS, repr(error)[:200]) from error
                 except Exception as error:
                     raise _judged(task, job, error) from error
 
         return Policy
 
 
+async def _uncounted(driver: AsyncpgDriver, job: Job, seconds: float, why: str) -> RetryRequested:
+    """Have a job run again later as if it had not run now."""
+    try:
+        await driver.execute(_NO_FAILURE, job.id)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        _log.warning("wait_counted_as_failure", job_id=int(job.id), reason=repr(error)[:200])
+    return RetryRequested(timedelta(seconds=seconds), why)
+
+
 def _judged(task: Task, job: Job, error: Exception) -> Exception:
     """Decide whether a failed job is tried again or held for a person."""
-    facts = {"task": task.name, "job_id": int(job.id), "attempts": job.attempts, "reason": repr(error)[:300]}
-    if isinstance(error, Hold) or job.attempts >= len(task.pauses_seconds):
+    # Below zero where a wait was not counted and the engine's own count was then lost with the connection.
+    tries = max(0, job.attempts)
+    facts = {"task": task.name, "job_id": int(job.id), "attempts": tries, "reason": repr(error)[:300]}
+    if isinstance(error, Hold) or tries >= len(task.pauses_seconds):
         page("job_held", **facts)
         return error
-    pause = task.pauses_seconds[job.attempts] * random.uniform(0.8, 1.2)
+    pause = task.pauses_seconds[tries] * random.uniform(0.8, 1.2)
     _log.warning("job_failed", again_in_seconds=round(pause, 1), **facts)
     return RetryRequested(timedelta(seconds=pause), repr(error)[:200])
 
