@@ -1,153 +1,19 @@
-"""The same step on PostgreSQL and on its twin: what a statement is given, what came of it, who waits."""
+"""The same step on PostgreSQL and on its twin: what came of it, and who waits."""
 
 import asyncio
-import dataclasses
+import contextlib
 import json
-import random
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from types import ModuleType
+from datetime import datetime
 from typing import Any
 
 import asyncpg
-from sqlglot import exp, parse_one
+from storm.draws import BEGIN
 from storm.twin import Engine, Pool, Record
 from storm.twin.kinds import Json
+from storm.twin.transactions import before
 
-from afriflow.checkout import store as checkout_store
 from afriflow.db.engine import _prepare
 from afriflow.db.migrate import migrate
-from afriflow.delivery import store as delivery_store
-from afriflow.inbox import store as inbox_store
-from afriflow.jobs import held, queue, run
-from afriflow.ledger import store as ledger_store
-from afriflow.merchants import store as merchants_store
-from afriflow.routing import store as routing_store
-
-MODULES = [
-    *(checkout_store, delivery_store, inbox_store, ledger_store, merchants_store, routing_store),
-    *(queue, held, run),
-]
-# What a simulated worker asks of the queue, in the place of the engine's own statements.
-WORKER = {
-    "worker.next": (
-        "SELECT id, entrypoint, payload, attempts FROM jobs.pgqueuer WHERE status = 'queued'"
-        " AND execute_after <= now() ORDER BY priority DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED"
-    ),
-    "worker.due": "SELECT min(execute_after) FROM jobs.pgqueuer WHERE status = 'queued'",
-    "worker.pick": "UPDATE jobs.pgqueuer SET status = 'picked', updated = now() WHERE id = $1",
-    "worker.done": "DELETE FROM jobs.pgqueuer WHERE id = $1",
-    "worker.later": (
-        "UPDATE jobs.pgqueuer SET status = 'queued', attempts = attempts + 1, execute_after = now() + $2::interval"
-        " WHERE id = $1"
-    ),
-    "worker.fails": "UPDATE jobs.pgqueuer SET status = 'failed' WHERE id = $1",
-    "worker.log": "INSERT INTO jobs.pgqueuer_log (job_id, status, priority, entrypoint) VALUES ($1, 'picked', 0, 't')",
-}
-BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
-_IDS = ["x1", "x2", "x3"]
-_POOLS: dict[str, list[Any]] = {
-    "merchant_id": ["m1", "m1", "m1", "m2", ""],
-    "mode": ["test", "test", "live"],
-    "amount_minor": [1, 500, 1000, 0],
-    "refund_reserved_minor": [1, 400, 1000],
-    "refunded_minor": [1, 400],
-    "country": ["SN", "TG"],
-    "sends": [0, 1, 2],
-    "sequence": [1, 2, 3],
-    "position": [1, 2, 3, 4],
-    "number": [1, 2, 3],
-    "tries": [0, 1],
-    "kind": ["refund", "payout", "payment"],
-    "facts": [{}, {"b": 1, "a": [None, 1.5, "é"], "long": {"z": 1, "y": 2}}],
-    "dedupe_key": ["follow:x1", "follow:x2", "k1", "k2"],
-    "entrypoint": ["follow", "deliver"],
-}
-_STATUSES = {
-    "transactions": ["requires_action", "processing", "processing", "succeeded", "failed", "wrong"],
-    "attempts": ["unknown", "unknown", "pending", "succeeded", "failed", "wrong"],
-    "disbursements": ["unknown", "pending", "succeeded", "failed", "wrong"],
-    "webhook_events": ["received", "handled", "unmatched"],
-    "deliveries": ["waiting", "waiting", "delivered"],
-    "provider_logs": [200, None],
-    "delivery_attempts": [200, 500, None],
-}
-
-
-def statements() -> dict[str, str]:
-    """Every statement of the product, by where it stands."""
-    return dict(item for module in MODULES for item in _statements_of(module)) | WORKER
-
-
-def _statements_of(module: ModuleType) -> Iterator[tuple[str, str]]:
-    short = module.__name__.removeprefix("afriflow.")
-    for name, value in vars(module).items():
-        if isinstance(value, str) and value.lstrip().startswith(
-            ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
-        ):
-            yield f"{short}.{name}", value
-        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-            for part in dataclasses.fields(value):
-                if isinstance(text := getattr(value, part.name), str):
-                    yield f"{short}.{name}.{part.name}", text
-
-
-class Arguments:
-    """Draws plausible parameters of a statement, so few that they often meet."""
-
-    def __init__(self, text: str, kinds: list[str]) -> None:
-        tree = parse_one(text, dialect="postgres")
-        self.kinds = kinds
-        self.columns = [""] * len(kinds)
-        for node in tree.find_all(exp.Parameter):
-            number = int(node.this.name) - 1
-            self.columns[number] = self.columns[number] or _column(node)
-        table = tree.find(exp.Table)
-        self.table = table.name if table is not None else ""
-        if isinstance(tree, exp.Update | exp.Delete):
-            self.table = tree.this.name
-
-    def draw(self, chance: random.Random) -> list[Any]:
-        pairs = zip(self.columns, self.kinds, strict=True)
-        many = chance.randint(1, 2)
-        return [self._draw(chance, column, kind, many) for column, kind in pairs]
-
-    def _draw(self, chance: random.Random, column: str, kind: str, many: int) -> Any:
-        if kind == "jsonb[]":
-            return [None] * many  # the driver takes a list inside for another dimension
-        if kind.endswith("[]"):
-            return [self._draw(chance, column, kind[:-2], many) for _ in range(many)]
-        if column == "status" and self.table in _STATUSES:
-            return chance.choice(_STATUSES[self.table])
-        if column in _POOLS and kind in {"text", "int2", "int4", "int8", "jsonb"}:
-            return chance.choice(_POOLS[column])
-        draws = {
-            "text": lambda: chance.choice(_IDS),
-            "bytea": lambda: chance.choice([b"", b"\x00\xff", b"b"]),
-            "bool": lambda: chance.random() < 0.5,
-            "jsonb": lambda: chance.choice([{}, {"k": 1}, ["v"], "text", 1.5]),
-            "timestamptz": lambda: BEGIN + timedelta(seconds=chance.randint(-50, 400)),
-            "interval": lambda: timedelta(seconds=chance.choice([0, 0, 5])),
-            "float8": lambda: chance.choice([0.0, 5.0, 60.0, 0.1]),
-        }
-        return draws[kind]() if kind in draws else chance.randint(1, 4)
-
-
-def _column(node: exp.Parameter) -> str:
-    """Give the column that a parameter meets."""
-    above = node.parent
-    while isinstance(above, exp.Paren | exp.Cast | exp.Any | exp.Add | exp.Sub | exp.Coalesce):
-        if isinstance(above, exp.Coalesce | exp.Add | exp.Sub) and (near := above.find(exp.Column)):
-            return near.name
-        above = above.parent
-    if isinstance(above, exp.Tuple) and isinstance(insert := above.parent.parent, exp.Insert):
-        return insert.this.expressions[above.expressions.index(node)].name
-    if isinstance(above, exp.EQ | exp.GT | exp.LT | exp.In) and (near := above.find(exp.Column)):
-        return near.name
-    if isinstance(above, exp.Unnest):
-        names = above.args["alias"].args["columns"]
-        return names[[item.this for item in above.expressions].index(node)].name
-    return ""
 
 
 class Original:
@@ -156,8 +22,9 @@ class Original:
     def __init__(self, url: str) -> None:
         self.url = url
         self.connections: list[Any] = []
+        self.pids: list[int] = []
 
-    async def open(self, count: int) -> None:
+    async def open(self) -> None:
         first = await asyncpg.connect(self.url)
         name = await first.fetchval("SELECT current_database()")
         await first.execute(
@@ -175,12 +42,6 @@ class Original:
         await first.close()
         await migrate(self.url)
         self.observer = await asyncpg.connect(self.url)
-        self.pids: list[int] = []
-        for _ in range(count):
-            connection = await asyncpg.connect(self.url)
-            await _prepare(connection)
-            self.connections.append(connection)
-            self.pids.append(await connection.fetchval("SELECT pg_backend_pid()"))
         rows = await self.observer.fetch(
             "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('virtual', 'jobs')"
             " AND tablename <> 'alembic_version'"
@@ -189,7 +50,16 @@ class Original:
             row["tablename"] if row["schemaname"] == "virtual" else f"jobs.{row['tablename']}" for row in rows
         }
 
-    async def empty(self) -> None:
+    async def empty(self, count: int = 1) -> None:
+        """Begin anew: no rows, and so many fresh connections."""
+        for connection in self.connections:
+            connection.terminate()
+        self.connections, self.pids = [], []
+        for _ in range(count):
+            connection = await asyncpg.connect(self.url)
+            await _prepare(connection)
+            self.connections.append(connection)
+            self.pids.append(await connection.fetchval("SELECT pg_backend_pid()"))
         await self.observer.execute(f"TRUNCATE {', '.join(self.tables)} RESTART IDENTITY")
 
     async def set_time(self, connection: Any, now: datetime) -> None:
@@ -222,12 +92,13 @@ class Twin:
         self.pool = Pool(self.engine, count)
         self.connections = list(self.pool._all)
 
+    def blockers(self) -> dict[int, set[Any]]:
+        """Who waits, and for whose transactions."""
+        running = {at: each._running for at, each in enumerate(self.connections) if each._running is not None}
+        return {at: set(before(each)) for at, each in running.items() if each.waits_for is not None}
+
     def waiting(self) -> set[int]:
-        return {
-            at
-            for at, connection in enumerate(self.connections)
-            if connection._running is not None and connection._running.waits_for is not None
-        }
+        return set(self.blockers())
 
     def contents(self) -> dict[str, list[dict[str, Any]]]:
         return {
@@ -252,10 +123,80 @@ def _plain(row: Record | asyncpg.Record) -> dict[str, Any]:
     return dict(row.items())
 
 
-async def settled(tasks: dict[int, asyncio.Task[Any]], twin: Twin) -> None:
-    """Let the twin go on until everybody is done or waits."""
-    for _ in range(200):
-        await asyncio.sleep(0)
-        if all(task.done() or at in twin.waiting() for at, task in tasks.items()):
-            return
-    raise AssertionError("the twin neither goes on nor waits")
+class Meeting:
+    """Several connections at once, on both sides; each step must end alike, or wait alike."""
+
+    def __init__(self, original: Original, twin: Twin) -> None:
+        self.original, self.twin = original, twin
+        count = len(twin.connections)
+        self.blocks: dict[int, tuple[Any, Any]] = {}
+        self.count = count
+        self.ours: dict[int, asyncio.Task[Any]] = {}
+        self.theirs: dict[int, asyncio.Task[Any]] = {}
+        self.waits = self.cancelled = 0
+        self.ends: list[Any] = []
+
+    def free(self) -> list[int]:
+        return [at for at in range(self.count) if at not in self.ours]
+
+    async def begin(self, at: int) -> None:
+        ours, theirs = self.twin.connections[at].transaction(), self.original.connections[at].transaction()
+        await self.original.set_time(self.original.connections[at], self.twin.now)
+        await ours.start()
+        await theirs.start()
+        self.blocks[at] = (ours, theirs)
+
+    async def end(self, at: int, *, keep: bool) -> None:
+        for side in self.blocks.pop(at):
+            await (side.commit() if keep else side.rollback())
+        await self._compare()
+
+    async def step(self, at: int, text: str, given: list[Any], *, ordered: bool) -> None:
+        """Run a statement on one connection."""
+        ours, theirs = self.twin.connections[at], self.original.connections[at]
+        self.ours[at] = asyncio.create_task(outcome(ours, text, given, ordered=ordered))
+        await self._settle()
+        if at not in self.blocks:
+            await self.original.set_time(theirs, self.twin.now)
+        if self.ours[at].done() and "DeadlockDetectedError" in self.ours[at].result():
+            await theirs.execute("SET deadlock_timeout = '1ms'")
+        self.theirs[at] = asyncio.create_task(outcome(theirs, text, given, ordered=ordered))
+        await self._compare()
+        self.waits += at in self.ours
+        # Whom PostgreSQL lets go first of two who wait for the same, it does not promise.
+        blockers = self.twin.blockers()
+        if any(blockers[at] & blockers[other] for other in blockers if at in blockers and other != at):
+            await self._cancel(at)
+
+    async def _cancel(self, at: int) -> None:
+        self.cancelled += 1
+        ours, theirs = self.ours.pop(at), self.theirs.pop(at)
+        ours.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await ours
+        await self.original.observer.execute("SELECT pg_cancel_backend($1)", self.original.pids[at])
+        assert "QueryCanceledError" in await theirs
+        await self._compare()
+
+    async def _settle(self) -> None:
+        for _ in range(200):
+            await asyncio.sleep(0)
+            if all(task.done() or at in self.twin.waiting() for at, task in self.ours.items()):
+                return
+        raise AssertionError("the twin neither goes on nor waits")
+
+    async def _compare(self) -> None:
+        await self._settle()
+        waiting = {at for at, task in self.ours.items() if not task.done()}
+        for _ in range(500):
+            await asyncio.sleep(0.001)
+            open_ = {at for at, task in self.theirs.items() if not task.done()}
+            if open_ == waiting and (not waiting or waiting <= await self.original.waiting()):
+                break
+        else:
+            over = {at: task.result() for at, task in self.theirs.items() if task.done()}
+            raise AssertionError(f"here {waiting} wait, there {open_}; there came {over}")
+        for at in sorted(set(self.ours) - waiting, reverse=True):
+            ours, theirs = self.ours.pop(at).result(), self.theirs.pop(at).result()
+            assert ours == theirs, (at, ours, theirs)
+            self.ends.append(ours)

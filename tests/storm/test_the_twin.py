@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from storm.both import Arguments, Original, Twin, outcome, statements
+from storm.both import Meeting, Original, Twin, outcome
+from storm.draws import BEGIN, Arguments, statements
 
+from afriflow.ledger import store as ledger
 from afriflow.local.servers import LocalServers
 
 CONNECTIONS = 3
@@ -19,6 +21,14 @@ WHOLE |= {"merchants.store.ACCOUNTS_OF_PROVIDER", "jobs.held._HELD"}
 TEXTS = statements()
 # Their ORDER BY leaves ties, which PostgreSQL may give in any order.
 TIES = {"ledger.store.ATTEMPTS_OF_MANY", "ledger.store.OPEN_WITHOUT_JOB"}
+
+# Where connections meet; in all tables at once they would hardly ever.
+PLACES = [
+    {"transactions", "payment_methods", "attempts"},
+    {"pgqueuer", "deliveries", "idempotency_keys"},
+    {"disbursements", "transactions", "provider_references"},
+    {"webhook_events", "payment_methods", "pgqueuer"},
+]
 
 
 def is_ordered(name: str) -> bool:
@@ -31,7 +41,7 @@ async def original(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Or
     try:
         addresses = await servers.start()
         opened = Original(addresses.database_url)
-        await opened.open(CONNECTIONS)
+        await opened.open()
         yield opened
         await opened.close()
     finally:
@@ -45,13 +55,16 @@ def test_every_statement_of_the_product_compiles_and_finds_its_rows_by_an_index(
     assert whole == WHOLE
 
 
-def drawn(twin: Twin) -> dict[str, Arguments]:
-    return {name: Arguments(text, twin.engine.statement(text).kinds) for name, text in TEXTS.items()}
+def drawn(twin: Twin, *, narrow: bool) -> dict[str, Arguments]:
+    return {
+        name: Arguments(text, twin.engine.statement(text).kinds, narrow=narrow)
+        for name, text in TEXTS.items()
+    }
 
 
 def weighed(names: list[str]) -> list[int]:
     """Rows must be there before anything can happen to them."""
-    return [4 if "INSERT" in name or "UPSERT" in name or "_ENQUEUE" in name else 1 for name in names]
+    return [4 if is_inserting(name) else 1 for name in names]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -60,7 +73,7 @@ async def test_a_random_history_gives_the_same_answers_and_leaves_the_same_rows(
 ) -> None:
     chance = random.Random(seed)
     twin = Twin(1)
-    arguments, names = drawn(twin), sorted(TEXTS)
+    arguments, names = drawn(twin, narrow=False), sorted(TEXTS)
     await original.empty()
     for step in range(400):
         twin.now += timedelta(seconds=chance.choice([0.001, 1, 30]))
@@ -74,6 +87,51 @@ async def test_a_random_history_gives_the_same_answers_and_leaves_the_same_rows(
     await same_rows(original, twin, seed)
 
 
+@pytest.mark.parametrize("seed", range(4))
+async def test_connections_that_meet_wait_for_each_other_and_go_on_alike(
+    original: Original, seed: int
+) -> None:
+    chance = random.Random(1000 + seed)
+    twin = Twin(CONNECTIONS)
+    arguments, place = drawn(twin, narrow=True), PLACES[seed % len(PLACES)]
+    names = sorted(name for name in TEXTS if arguments[name].table in place)
+    await original.empty(CONNECTIONS)
+    meeting = Meeting(original, twin)
+    step = 0
+    while step < 300 or meeting.waits < 4:
+        step += 1
+        twin.now += timedelta(seconds=chance.choice([0.001, 1, 30]))
+        # First there must be rows; then who changes them meets others who do.
+        inserts = 4 if step < 100 else 1
+        weights = [1 if is_reading(name) else inserts if is_inserting(name) else 4 for name in names]
+        at = chance.choice(meeting.free()) if step >= 100 else 0
+        dice = chance.random()
+        done: Any = None
+        try:
+            if step >= 100 and at not in meeting.blocks and dice < 0.8:
+                await meeting.begin(at)
+            elif at in meeting.blocks and dice < 0.15:
+                await meeting.end(at, keep=chance.random() < 0.7)
+            else:
+                name = chance.choices(names, weights)[0]
+                given = arguments[name].draw(chance)
+                done = (name, given)
+                await meeting.step(at, TEXTS[name], given, ordered=is_ordered(name))
+        except AssertionError as error:
+            raise AssertionError((seed, step, at, done)) from error
+    while meeting.blocks:
+        await meeting.end(next(at for at in meeting.free() if at in meeting.blocks), keep=True)
+    await same_rows(original, twin, seed)
+
+
+def is_inserting(name: str) -> bool:
+    return "INSERT INTO" in TEXTS[name]
+
+
+def is_reading(name: str) -> bool:
+    return TEXTS[name].lstrip().startswith("SELECT") and "FOR UPDATE" not in TEXTS[name]
+
+
 async def same_rows(original: Original, twin: Twin, seed: int) -> None:
     theirs, ours = await original.contents(), twin.contents()
     assert set(theirs) == set(ours)
@@ -83,3 +141,76 @@ async def same_rows(original: Original, twin: Twin, seed: int) -> None:
 
 def repr_of(row: dict[str, Any]) -> str:
     return json.dumps(row, default=str, sort_keys=True)
+
+
+@pytest.fixture
+async def meeting(original: Original) -> Meeting:
+    await original.empty(CONNECTIONS)
+    return Meeting(original, Twin(CONNECTIONS))
+
+
+METHOD = ["m1", "pm1", "test", "mobile_money", "SN", "orange_sn", "+221770000000"]
+ATTEMPT = ["m1", "a1", "test", "t1", 1, "pawapay", "acc", "ref", 500, "XOF", "pm1", b"hash", -5.0]
+
+
+def payment(number: int) -> list[Any]:
+    """Give the parameters of a transaction that nobody has chosen a method for."""
+    name = str(number)
+    fixed = [None, {}, None, True, "fr", None, None, {}, None, None]
+    start = ["m1", f"t{name}", "test", "processing", 500, "XOF", "SN", f"order-{name}"]
+    return [*start, *fixed, f"key-{name}", f"token-{name}", BEGIN + timedelta(hours=1)]
+
+
+async def told(meeting: Meeting, *steps: tuple[int, str, list[Any]]) -> None:
+    for at, text, given in steps:
+        await meeting.step(at, text, given, ordered=True)
+
+
+async def test_who_closes_a_circle_is_refused(meeting: Meeting) -> None:
+    await told(
+        meeting, (0, ledger.TRANSACTION_INSERT, payment(1)), (0, ledger.TRANSACTION_INSERT, payment(2))
+    )
+    await meeting.begin(0)
+    await meeting.begin(1)
+    await told(
+        meeting,
+        (0, ledger.REFUND_LEFT, ["m1", "t1"]),
+        (1, ledger.REFUND_LEFT, ["m1", "t2"]),
+        (0, ledger.REFUND_LEFT, ["m1", "t2"]),
+    )
+    assert meeting.free() == [1, 2]
+    await told(meeting, (1, ledger.REFUND_LEFT, ["m1", "t1"]))
+    assert meeting.ends[-2:] == [("DeadlockDetectedError", ""), [{"?column?": 500}]]
+
+
+async def test_the_second_look_at_a_locked_row_keeps_what_was_read_beside_it(meeting: Meeting) -> None:
+    """PostgreSQL's EvalPlanQual: the lock brings the newest transaction, but never a method that it has only now."""
+    await told(meeting, (0, ledger.METHOD_UPSERT, METHOD), (0, ledger.TRANSACTION_INSERT, payment(1)))
+    await meeting.begin(0)
+    chosen = ["m1", "t1", "pm1", None, None, "processing"]
+    await told(meeting, (0, ledger.TRANSACTION_CHOOSE, chosen), (1, ledger.TRANSACTION_LOCK, ["m1", "t1"]))
+    assert meeting.free() == [0, 2]
+    await meeting.end(0, keep=True)
+    assert meeting.ends[-1][0]["payment_method_id"] == "pm1"
+    assert meeting.ends[-1][0]["method_type"] is None
+
+
+async def test_the_second_look_at_a_locked_row_sees_other_tables_as_they_were(meeting: Meeting) -> None:
+    """A payment that ends while its attempt is waited for is still open to the statement that waits."""
+    await told(
+        meeting,
+        (0, ledger.TRANSACTION_INSERT, payment(1)),
+        (0, ledger.ATTEMPT_INSERT, ATTEMPT),
+    )
+    await meeting.begin(0)
+    await told(
+        meeting,
+        (0, ledger.PAYMENT.checked, ["m1", "a1"]),
+        (0, ledger.TRANSACTION_CHANGE, ["m1", "t1", "expired", None, None, False, False, 1, 1]),
+        (1, ledger.PAYMENT.resend, ["m1", "a1", 1, 60.0]),
+    )
+    assert meeting.free() == [0, 2]
+    await meeting.end(0, keep=True)
+    assert meeting.ends[-1] == [{"sends": 2}]
+    await told(meeting, (1, ledger.PAYMENT.resend, ["m1", "a1", 2, -5.0]))
+    assert meeting.ends[-1] == []

@@ -141,7 +141,7 @@ class Search:
                 continue
             values = self.compiler.value(many[column], self.scope, f"{kind}[]").code
             item = self.compiler.name("k")
-            lines.append(f"for {item} in dict.fromkeys({values} or ()):")
+            lines.append(f"for {item} in each({values}):")
             keys.append(item)
             # A row stands under the key of each of its versions.
             also.append(f"{self.relation.variable}[{place}] == {item}")

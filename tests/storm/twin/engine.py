@@ -146,6 +146,8 @@ class Engine:
         compiler = self._compiler()
         makers: list[tuple[str | None, Any, bool]] = []
         with_ = node.args.get("with_")
+        if with_ is not None and with_.args.get("recursive"):
+            raise Unsupported("WITH RECURSIVE")
         for each in with_.expressions if with_ is not None else []:
             makers.append((each.alias, *self._step(compiler, each.this)[:2]))
             compiler.ctes[each.alias] = self._columns

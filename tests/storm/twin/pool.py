@@ -1,13 +1,14 @@
 """What the product sees of the twin: a pool of connections that are used as asyncpg's are."""
 
 import asyncio
+import sys
 from collections import deque
 from types import TracebackType
 from typing import Any, Self
 
 import asyncpg
 from storm.twin.engine import Engine, Statement
-from storm.twin.kinds import Record
+from storm.twin.kinds import Record, Unsupported
 from storm.twin.rows import Row
 from storm.twin.transactions import Transaction
 
@@ -54,8 +55,7 @@ class Connection:
         try:
             statement = engine.statement(query)
         except asyncpg.PostgresError:
-            if transaction is not None:
-                transaction.failed = True
+            self._fail()
             raise
         p = statement.take(args)
         running = self._running = transaction or engine.begin()
@@ -72,7 +72,7 @@ class Connection:
                 if transaction is None:
                     running.rollback()
                 else:
-                    transaction.failed = True
+                    self._fail()
             raise
         finally:
             self._running = None
@@ -81,14 +81,19 @@ class Connection:
             running.commit()
         return statement, count, rows
 
+    def _fail(self) -> None:
+        """An error ends a transaction at once: its locks are free before anybody rolls it back."""
+        if self._open is not None and self.end is None:
+            self._open.rollback()
+            self._open.failed = True
+
     async def arrive(self) -> None:
         """Let others go first; then, if there is still a connection, the server does what it was sent."""
         self._must_live()
         try:
             await self._engine.turn()
         except asyncio.CancelledError:
-            if self._open is not None and self.end is None:
-                self._open.failed = True
+            self._fail()
             raise
         except BaseException:
             self.cut("broken")
@@ -102,43 +107,26 @@ class Connection:
             raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
 
     # ── transactions ────────────────────────────────────────────────────────────────────────────────────────────
-    async def begin(self) -> tuple[int, int] | None:
-        """Open a transaction, or inside one a savepoint; gives the savepoint."""
+    async def begin(self) -> None:
+        """Open a transaction. Raises Unsupported inside one: the product has no savepoints."""
         await self.arrive()
-        if self._open is None:
-            self._open = self._engine.begin()
-            return None
-        if self._open.failed:
-            raise asyncpg.InFailedSQLTransactionError("current transaction is aborted")
-        return self._open.savepoint()
+        if self._open is not None:
+            raise Unsupported("a savepoint")
+        self._open = self._engine.begin()
 
-    async def finish(self, savepoint: tuple[int, int] | None, *, keep: bool) -> None:
+    async def finish(self, *, keep: bool) -> None:
         """Commit or roll back what `begin` opened."""
         if self.end is not None and not keep:
             return  # gone with its connection
         try:
             await self.arrive()
-        except asyncio.CancelledError:
-            self._undo(savepoint)
-            raise
-        if self._open is None:
-            raise asyncpg.InterfaceError("cannot end a transaction: it is not open")
-        if savepoint is not None:
-            if keep and self._open.failed:
-                raise asyncpg.InFailedSQLTransactionError("current transaction is aborted")
-            if not keep:
-                self._open.rollback(savepoint)
-        elif keep and not self._open.failed:
+        finally:  # whatever kept the word from arriving: the driver gives no such connection back
             done, self._open = self._open, None
+            if done is not None and (not keep or done.failed or sys.exc_info()[0] is not None):
+                done.rollback()
+                done = None
+        if done is not None:
             done.commit()
-        else:
-            self._undo(None)
-
-    def _undo(self, savepoint: tuple[int, int] | None) -> None:
-        if self._open is not None:
-            self._open.rollback(savepoint or (0, 0))
-            if savepoint is None:
-                self._open = None
 
     def cut(self, end: str) -> None:
         """End this connection, whatever it is doing: nothing of what is not committed was ever there."""
@@ -157,16 +145,15 @@ class Block:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._savepoint: tuple[int, int] | None = None
 
     async def start(self) -> None:
-        self._savepoint = await self._connection.begin()
+        await self._connection.begin()
 
     async def commit(self) -> None:
-        await self._connection.finish(self._savepoint, keep=True)
+        await self._connection.finish(keep=True)
 
     async def rollback(self) -> None:
-        await self._connection.finish(self._savepoint, keep=False)
+        await self._connection.finish(keep=False)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -175,7 +162,7 @@ class Block:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._connection.finish(self._savepoint, keep=kind is None)
+        await self._connection.finish(keep=kind is None)
 
 
 class Borrowing:
@@ -249,7 +236,7 @@ class Pool:
             connection = Connection(self._engine)
             self._all.append(connection)
         elif connection.is_in_transaction():
-            await connection.finish(None, keep=False)
+            await connection.finish(keep=False)
         self._hand_on(connection)
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
-from storm.twin.rows import Index, Row, Slot, Sorted
+from storm.twin.rows import Index, Row, Slot, Sorted, see
 
 if TYPE_CHECKING:
     from storm.twin.engine import Engine
@@ -112,23 +112,22 @@ class Transaction:
 
     def _closes_a_circle(self) -> bool:
         seen: set[Transaction] = set()
-        stack = list(_before(self))
+        stack = list(before(self))
         while stack:
             other = stack.pop()
             if other is self:
                 return True
             if other not in seen:
                 seen.add(other)
-                stack.extend(_before(other))
+                stack.extend(before(other))
         return False
 
     # ── changes ─────────────────────────────────────────────────────────────────────────────────────────────────
     def write(self, slot: Slot, row: Row | None, indexes: list[Index | Sorted]) -> None:
         """Give a row that this transaction holds another content; None deletes it."""
-        mine = slot.writer is self
         self._changes.append((slot, slot.writer, slot.pending, slot.before, slot.command, indexes))
-        if not mine or slot.command != self.command:
-            slot.before = slot.pending if mine else slot.version
+        if slot.writer is not self or slot.command != self.command:
+            slot.before = see(slot, self)
             slot.command = self.command
         slot.writer = self
         slot.pending = row
@@ -142,9 +141,6 @@ class Transaction:
         self._held.append(slot)
         slot.table.slots[slot] = None
         self.write(slot, row, slot.table.indexes)
-
-    def savepoint(self) -> tuple[int, int]:
-        return len(self._changes), len(self._held)
 
     def commit(self) -> None:
         engine = self.engine
@@ -160,11 +156,11 @@ class Transaction:
             if replaced is not None:
                 engine.leave_behind(slot, replaced, indexes)
         self._changes.clear()
-        self._leave(0)
+        self._leave()
 
-    def rollback(self, to: tuple[int, int] = (0, 0)) -> None:
-        """Undo everything, or everything since a savepoint."""
-        while len(self._changes) > to[0]:
+    def rollback(self) -> None:
+        """Undo everything."""
+        while self._changes:
             slot, writer, pending, before, command, indexes = self._changes.pop()
             undone = slot.pending
             slot.writer, slot.pending, slot.before, slot.command = writer, pending, before, command
@@ -174,12 +170,11 @@ class Transaction:
             never_was = slot.version is None and writer is None and slot.older is None
             if never_was:
                 slot.table.slots.pop(slot, None)
-        self._leave(to[1])
-        self.failed = False
+        self._leave()
 
-    def _leave(self, keep: int) -> None:
+    def _leave(self) -> None:
         """Hand each lock to who waited longest, and tell who waits for the end of this transaction."""
-        while len(self._held) > keep:
+        while self._held:
             slot = self._held.pop()
             slot.holder = None
             while slot.queue:
@@ -189,14 +184,14 @@ class Transaction:
                     follower._held.append(slot)
                     future.set_result(None)
                     break
-        if keep == 0 and self._leavers:
+        if self._leavers:
             for future in self._leavers:
                 if not future.done():
                     future.set_result(None)
             self._leavers = None
 
 
-def _before(transaction: Transaction) -> Iterator[Transaction]:
+def before(transaction: Transaction) -> Iterator[Transaction]:
     """Whom a transaction waits for."""
     what = transaction.waits_for
     if isinstance(what, Transaction):

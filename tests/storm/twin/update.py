@@ -28,18 +28,26 @@ class Update:
     async def run(self, writer: Transaction, p: list[Any]) -> tuple[int, list[Row]]:
         count, out = 0, []
         for slots, found in self.found.find(writer, p):
+            row = self._assigned(
+                writer, p, found
+            )  # a row that may not be is refused before anything is waited for
             rows, slot = await self.found.hold(writer, p, slots, found), slots[0]
             if rows is None or (slot.writer is writer and slot.command == writer.command):
-                continue  # this very statement has changed it already
-            row: Row | None = None
-            if self.assign is not None and self.check is not None:
-                row = self.assign(writer, p, *rows)
-                self.check(row)
+                continue  # it is no longer meant, or this very statement has changed it already
+            if rows is not found:
+                row = self._assigned(writer, p, rows)
             await self._write(writer, slot, rows[0], row)
             count += 1
             if self.returning is not None:
                 out.append(self.returning(writer, p, rows[0] if row is None else row))
         return count, out
+
+    def _assigned(self, writer: Transaction, p: list[Any], rows: tuple[Row, ...]) -> Row | None:
+        if self.assign is None or self.check is None:
+            return None
+        row = self.assign(writer, p, *rows)
+        self.check(row)
+        return row
 
     async def _write(self, writer: Transaction, slot: Slot, old: Row, new: Row | None) -> None:
         indexes = self.table.touched(self.changed)

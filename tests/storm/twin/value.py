@@ -16,9 +16,9 @@ def _literal(_: Compiler, node: exp.Literal, __: Scope, want: str | None) -> Exp
         if not node.this.isdigit():
             raise Unsupported(f"the number {node.this}")
         return Expr(node.this, "int4" if int(node.this) < 1 << 31 else "int8", nullable=False)
-    if want in INTEGERS:
-        return Expr(str(int(node.this)), want, nullable=False)
-    if want in {None, "text"} or want not in {"timestamptz", "interval", "jsonb", "bool", "bytea", "float8"}:
+    if want in INTEGERS and node.this.isdigit():
+        return Expr(node.this, want, nullable=False)
+    if want not in {"timestamptz", "interval", "jsonb", "bool", "bytea", "float8", *INTEGERS}:
         return Expr(repr(node.this), want, nullable=False)  # text, or a label of an enum
     raise Unsupported(f"the literal {node.sql()} as {want}")
 
@@ -160,5 +160,10 @@ def _scalar(rows: list[tuple[Any, ...]]) -> Any:
     return rows[0][0] if rows else None
 
 
+def _each(values: list[Any] | None) -> list[Any]:
+    """Give the keys of an = ANY, in the order in which an index gives them."""
+    return sorted({value for value in values or () if value is not None})
+
+
 # What the written text calls.
-CALLED = {"timedelta": timedelta, "scalar": _scalar}
+CALLED = {"timedelta": timedelta, "scalar": _scalar, "each": _each}
