@@ -28,13 +28,13 @@ from afriflow.core.evidence import (
 from afriflow.core.language import keys
 from afriflow.core.method import ActionType, Failure, FailureCode, NextAction
 from afriflow.core.money import Money
+from afriflow.core.session import end_session
 from afriflow.core.transaction import (
     AttemptState,
     AttemptStatus,
     TransactionState,
     TransactionStatus,
     apply_evidence,
-    end_session,
 )
 from afriflow.port.factory import specs
 from afriflow.settings import Settings
@@ -280,9 +280,11 @@ def transactions() -> str:
             step = apply_evidence(
                 before, _attempt(AttemptStatus.UNKNOWN), evidence, another_follows=another_follows
             )
-            late = " `late`" if step.transaction.late else ""
+            moved = "" if step.transaction.status is status and step.transaction.needs_review else None
+            late = "`late`" if step.transaction.late else ""
             review = "*needs review*" if step.transaction.needs_review else ""
-            row.append(review or _cell(status, step.transaction.status, None) + late)
+            said = _cell(status, step.transaction.status, None) if moved is None else moved
+            row.append(" ".join(part for part in (said, late, review) if part))
         ended = [end_session(_transaction(status), cancelled=cancelled) for cancelled in (True, False)]
         row += [_cell(status, step.transaction.status if step else status, None) for step in ended]
         rows.append(row)

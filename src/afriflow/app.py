@@ -15,6 +15,7 @@ from afriflow.core.errors import AfriFlowError
 from afriflow.merchants.keys import Caller
 from afriflow.web.api import CheckoutController, TransactionController
 from afriflow.web.api_out import PayoutController, RefundController
+from afriflow.web.api_policies import PolicyController
 from afriflow.web.api_providers import ProviderController
 from afriflow.web.api_routing import RoutingController
 from afriflow.web.api_setup import (
@@ -49,6 +50,7 @@ def build_app(house: Assembly, *, others: Sequence[Any] = ()) -> Litestar:
             EndpointController,
             MessageController,
             ProviderController,
+            PolicyController,
             RoutingController,
             receive,
             live,

@@ -19,6 +19,7 @@ from afriflow.checkout.confirm import Confirmer
 from afriflow.checkout.create import Creator
 from afriflow.checkout.disburse import Disburser
 from afriflow.checkout.follow import Follower, FollowLimits
+from afriflow.checkout.give_back import GiverBack
 from afriflow.checkout.give_code import CodeGiver
 from afriflow.checkout.idempotency import Idempotency
 from afriflow.checkout.plan import Planner
@@ -85,6 +86,7 @@ class Assembly(Ground):
     follower: Follower
     sessions: Sessions
     disburser: Disburser
+    giver_back: GiverBack
     receiver: Receiver
     processor: Processor
     deliverer: Deliverer
@@ -109,7 +111,8 @@ def put_together(ground: Ground) -> Assembly:
     secret, lease = ground.vault.attempt_secret, settings.send_lease_seconds
     first_check, base_url = settings.follow_ladder_seconds[0], settings.base_url
     router = Router(database, accounts, ground.health, clock)
-    recorder, out_recorder = Recorder(ids, clock, base_url), OutRecorder(ids, clock)
+    recorder = Recorder(ids, clock, base_url)
+    out_recorder = OutRecorder(ids, clock, recorder)
     planner = Planner(ids, secret, base_url, lease, first_check)
     out_planner = OutPlanner(ids, clock, secret, lease, first_check)
     announcer = Announcer(database, accounts, ids, clock)
@@ -130,6 +133,7 @@ def put_together(ground: Ground) -> Assembly:
     code_giver = CodeGiver(database, factory, recorder, follower, sender, clock)
     delivery = (ground.vault, clock, ground.delivery_session, _delivery_limits(settings))
     outgoing = (factory, recorder, out_recorder, out_planner, sender, follower, ids)
+    disburser = Disburser(database, idempotency, accounts, router, *outgoing)
     return Assembly(
         **{field.name: getattr(ground, field.name) for field in fields(ground)},
         router=router,
@@ -139,7 +143,8 @@ def put_together(ground: Ground) -> Assembly:
         confirmer=Confirmer(database, router, recorder, planner, sender, code_giver, ids, clock),
         follower=follower,
         sessions=Sessions(database, recorder, follower),
-        disburser=Disburser(database, idempotency, accounts, router, *outgoing),
+        disburser=disburser,
+        giver_back=GiverBack(disburser),
         receiver=Receiver(database, accounts, factory, ids, clock),
         processor=Processor(database, accounts, factory, recorder, out_recorder, follower.check, clock),
         deliverer=Deliverer(database, *delivery, ground.chance),

@@ -11,6 +11,8 @@ def tasks(house: Assembly) -> list[Task]:
     """What is put off: the names stand in the queue, so they outlive releases."""
     return [
         Task("follow", house.follower.follow),  # ask the provider until the attempt is final
+        Task("ask", house.follower.ask),  # a contradiction: ask once more, whatever we believe
+        Task("give_back", house.giver_back.give_back),  # late money, money paid twice
         Task("process", house.processor.process),  # read a notification that the door has kept
         Task("deliver", house.deliverer.deliver),  # tell the merchant
         Task("expire", house.sessions.expire),  # the time to pay is over

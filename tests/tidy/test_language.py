@@ -16,6 +16,7 @@ from afriflow.core.errors import AfriFlowError
 from afriflow.core.evidence import Source, Word
 from afriflow.core.language import LANGUAGES, keys
 from afriflow.core.method import ActionType, FailureCode
+from afriflow.core.review import Cause, Review
 from afriflow.core.transaction import AttemptStatus, TransactionStatus
 from afriflow.simulator.faults import Knobs, Probability
 
@@ -105,6 +106,8 @@ def test_every_fault_of_a_field_has_its_sentence_and_its_facts(modules: list[Mod
         ("dashboard.attempt", AttemptStatus),
         ("dashboard.action", ActionType),
         ("dashboard.source", Source),
+        ("cause", Cause),
+        ("dashboard.review", Review),
         ("dashboard.event", [word.__name__.lower() for word in Word.__args__]),
     ],
 )

@@ -25,6 +25,8 @@ from afriflow.core.evidence import (
 )
 from afriflow.core.method import ActionType, Failure, FailureCode, NextAction
 from afriflow.core.money import Money
+from afriflow.core.review import Cause, LatePolicy, Review
+from afriflow.core.session import end_session, turn_to_payer
 from afriflow.core.transaction import (
     FINAL,
     LIVE,
@@ -35,8 +37,6 @@ from afriflow.core.transaction import (
     TransactionState,
     TransactionStatus,
     apply_evidence,
-    end_session,
-    turn_to_payer,
 )
 
 MONEY = Money(5000, "XOF")
@@ -86,19 +86,19 @@ RANK = {
 # What merchants are told of; `requires_payment_method` is between the payer and our page.
 TOLD_STATUSES = {status.value for status in TransactionStatus} - {"requires_payment_method"}
 
-Case = tuple[TransactionState, AttemptState, Evidence, dict[str, bool]]
+Case = tuple[TransactionState, AttemptState, Evidence, dict[str, Any]]
 
 
 def cases() -> Iterator[Case]:
     """All there are: statuses of both, with what goes with them, words, sources and flags."""
-    for status, attempt_status, word, source, chooses, other, follows in itertools.product(
-        TransactionStatus, AttemptStatus, WORDS, Source, *[(False, True)] * 3
+    for status, attempt_status, word, source, policy, chooses, other, follows in itertools.product(
+        TransactionStatus, AttemptStatus, WORDS, Source, LatePolicy, *[(False, True)] * 3
     ):
         action = PAGE if status is TransactionStatus.REQUIRES_ACTION else None
         failure = DECLINED if status is TransactionStatus.FAILED else None
         transaction = TransactionState(status, MONEY, chooses, next_action=action, failure=failure)
         attempt = AttemptState(attempt_status, MONEY, OURS)
-        flags = {"other_attempt_live": other, "another_follows": follows}
+        flags = {"other_attempt_live": other, "another_follows": follows, "late_policy": policy}
         yield transaction, attempt, Evidence(source, word), flags
 
 
@@ -120,7 +120,7 @@ def check_all(rule: Any) -> int:
 
 def test_the_enumeration_is_complete() -> None:
     assert {type(word) for word in WORDS} == set(Word.__args__)
-    assert check_all(lambda *_: True) == 7 * 7 * len(WORDS) * 4 * 8
+    assert check_all(lambda *_: True) == 7 * 7 * len(WORDS) * 4 * 3 * 8
 
 
 def test_succeeded_never_leaves() -> None:
@@ -155,7 +155,8 @@ def test_an_attempt_ends_only_by_a_word_that_may_end_it() -> None:
             AttemptStatus.NEVER_RECEIVED: isinstance(evidence.word, NeverReceived)
             and attempt.status is AttemptStatus.UNKNOWN,
             AttemptStatus.FAILED: isinstance(evidence.word, Refused | Failed),
-            AttemptStatus.SUCCEEDED: evidence.word == AGREEING,
+            AttemptStatus.SUCCEEDED: evidence.word == AGREEING
+            and (attempt.status in OPEN or evidence.source in {Source.VERIFY, Source.HUMAN}),
         }
         return expected[step.attempt.status]
 
@@ -175,7 +176,7 @@ def test_an_order_in_doubt_is_marked_for_a_person_once_and_nothing_else_changes(
             return True
         told = () if transaction.needs_review else ("needs_review",)
         return (
-            step.transaction == replace(transaction, needs_review=True)
+            step.transaction == replace(transaction, review=(Review.MISMATCH,))
             and step.attempt == attempt
             and step.told == told
             and step.alert is not None
@@ -205,10 +206,13 @@ def test_success_needs_equal_money_and_our_reference_and_else_a_person() -> None
         if attempt.status is AttemptStatus.SUCCEEDED or not isinstance(evidence.word, Succeeded):
             return True
         agrees = evidence.word == AGREEING
+        if agrees and not step.changed:
+            return step.ask
         became = step.attempt.status is AttemptStatus.SUCCEEDED
         if became:
             return agrees and step.transaction.status is TransactionStatus.SUCCEEDED
-        return step.transaction.needs_review and bool(step.alert) and step.attempt == attempt
+        kept = step.attempt in {attempt, replace(attempt, surplus=True)}
+        return step.transaction.needs_review and bool(step.alert) and kept
 
     check_all(rule)
 
@@ -218,10 +222,14 @@ def test_a_second_success_of_one_payment_goes_to_a_person() -> None:
         second = flags["other_attempt_live"] or transaction.status is TransactionStatus.SUCCEEDED
         if evidence.word != AGREEING or not second or attempt.status is AttemptStatus.SUCCEEDED:
             return True
+        if attempt.status not in OPEN and evidence.source not in {Source.VERIFY, Source.HUMAN}:
+            return step.ask and not step.changed
+        paid = transaction.status is TransactionStatus.SUCCEEDED
+        goes_back = paid and flags["late_policy"] is LatePolicy.AUTO_REFUND
         return (
-            step.attempt == attempt
-            and step.transaction.needs_review
-            and step.transaction.status is transaction.status
+            step.attempt == replace(attempt, surplus=True)
+            and step.transaction == replace(transaction, review=(Review.OVERPAID,))
+            and step.refund is (Cause.OVERPAID if goes_back else None)
         )
 
     check_all(rule)
@@ -250,14 +258,18 @@ def test_a_transaction_never_fails_while_money_may_move() -> None:
 
 
 def test_a_final_transaction_leaves_only_for_a_late_success() -> None:
-    def rule(transaction: Any, _a: Any, evidence: Any, _f: Any, step: Step) -> bool:
+    def rule(transaction: Any, _a: Any, evidence: Any, flags: Any, step: Step) -> bool:
         if transaction.status not in FINAL or step.transaction.status is transaction.status:
-            return not step.transaction.late
+            return not step.transaction.late and step.refund is not Cause.LATE
+        policy = flags["late_policy"]
+        held = policy is LatePolicy.HOLD and evidence.source is not Source.HUMAN
         return (
             step.transaction.status is TransactionStatus.SUCCEEDED
             and step.transaction.late
             and evidence.word == AGREEING
-            and bool(step.alert)
+            and step.transaction.review == ((Review.LATE,) if held else ())
+            and bool(step.alert) == held
+            and step.refund is (Cause.LATE if policy is LatePolicy.AUTO_REFUND else None)
         )
 
     check_all(rule)
@@ -386,12 +398,43 @@ def test_the_payer_of_an_open_session_is_turned_to_and_nobody_else() -> None:
         assert (given.transaction.status, given.told) == (TransactionStatus.PROCESSING, ("processing",))
 
 
-def test_a_provider_that_contradicts_its_success_is_looked_at_and_not_believed() -> None:
+@pytest.mark.parametrize("source", Source)
+def test_a_provider_that_contradicts_its_success_is_looked_at_and_not_believed(source: Source) -> None:
     transaction = TransactionState(TransactionStatus.SUCCEEDED, MONEY, payer_chooses=False)
     attempt = AttemptState(AttemptStatus.SUCCEEDED, MONEY, OURS)
-    step = apply_evidence(transaction, attempt, Evidence(Source.VERIFY, Failed(DECLINED)))
+    step = apply_evidence(transaction, attempt, Evidence(source, Failed(DECLINED)))
     assert step.alert
-    assert not step.changed
+    assert step.attempt == attempt
+    assert step.transaction == replace(transaction, review=(Review.REVERSAL,))
+    assert step.told == ("needs_review",)
+    assert step.ask == (source in {Source.ANSWER, Source.CALLBACK}), (
+        "the provider's own answer needs no asking"
+    )
+
+
+@pytest.mark.parametrize(
+    "ended", [AttemptStatus.FAILED, AttemptStatus.NOT_SENT, AttemptStatus.NEVER_RECEIVED]
+)
+@pytest.mark.parametrize("source", Source)
+def test_what_had_ended_succeeds_only_when_the_provider_was_asked_or_a_person_decides(
+    ended: AttemptStatus, source: Source
+) -> None:
+    transaction = TransactionState(TransactionStatus.FAILED, MONEY, payer_chooses=False, failure=DECLINED)
+    step = apply_evidence(transaction, AttemptState(ended, MONEY, OURS), Evidence(source, AGREEING))
+    decisive = source in {Source.VERIFY, Source.HUMAN}
+    assert step.changed == decisive
+    assert step.ask != decisive
+    assert (step.transaction.status is TransactionStatus.SUCCEEDED) == decisive
+
+
+def test_a_surplus_becomes_the_payment_when_the_other_attempt_brought_nothing() -> None:
+    transaction = TransactionState(
+        TransactionStatus.FAILED, MONEY, payer_chooses=False, review=(Review.OVERPAID,)
+    )
+    attempt = AttemptState(AttemptStatus.FAILED, MONEY, OURS, surplus=True)
+    step = apply_evidence(transaction, attempt, Evidence(Source.VERIFY, AGREEING))
+    assert (step.attempt.status, step.attempt.surplus) == (AttemptStatus.SUCCEEDED, False)
+    assert step.told == ("succeeded",), "that a person must look was told before"
 
 
 def test_an_order_that_shows_up_after_it_was_held_for_gone_calls_a_person() -> None:

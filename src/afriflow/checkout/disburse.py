@@ -167,10 +167,11 @@ class Disburser:
                 if repeat is None:
                     raise Fault(reason="a key that was taken is gone")
                 return await self._replay(claim, caller, repeat.object_id, repeat.response)
-            await self._send(planned)
+            await self.send(planned)
             return Reply(await self._answer(claim, caller, disbursement_id), replayed=False)
 
-    async def _send(self, planned: Planned) -> None:
+    async def send(self, planned: Planned) -> None:
+        """Call with nothing open, commit the answer."""
         opened = self.factory.open(planned.account)
         answer = await self.sender.call(opened, planned)
         async with self.database.transaction() as connection:

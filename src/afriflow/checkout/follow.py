@@ -76,6 +76,13 @@ class Follower:
         await self._mark_unresolved(after)
         raise Snooze(self._pause(after))
 
+    async def ask(self, payload: Payload) -> None:
+        """Ask once, whatever we hold the order for: somebody contradicted it. payload: merchant_id, attempt_id."""
+        async with self.database.connection() as connection:
+            order = await order_of(connection, payload["merchant_id"], payload["attempt_id"])
+        if order is not None:
+            await self.check(order)
+
     async def verify(self, caller: Caller, transaction_id: str) -> None:
         """Ask the provider of the latest attempt now. Raises NotFound, NotVerifiable, ProviderBusy."""
         async with self.database.connection() as connection:
@@ -178,9 +185,8 @@ class Follower:
             row = await one(
                 connection, store.TRANSACTION, merchant_id, order["mode"], order["transaction_id"]
             )
-            restored = await self.planner.order(
-                connection, name, row, order["reference"], order["provider_reference"], otp
-            )
+            ids = (order["payment_method_id"], order["reference"], order["provider_reference"])
+            restored = await self.planner.order(connection, name, row, *ids, otp)
         restored = replace(restored, last_sent_at=order["last_sent_at"])
         return Planned(order, account, restored, order["sends"])
 

@@ -48,7 +48,15 @@ class Planner:
         key = transaction["idempotency_key"]
         reference = attempt_uuid(self.attempt_secret, merchant_id, transaction["mode"], key, number)
         attempt_id = self.ids.new("att")
-        order = await self.order(connection, caller.merchant_name, transaction, reference, None, otp)
+        order = await self.order(
+            connection,
+            caller.merchant_name,
+            transaction,
+            transaction["payment_method_id"],
+            reference,
+            None,
+            otp,
+        )
         await connection.execute(
             store.ATTEMPT_INSERT,
             merchant_id,
@@ -81,14 +89,16 @@ class Planner:
         connection: Connection,
         merchant_name: str,
         transaction: Record,
+        method_id: str,
         reference: str,
         provider_reference: str | None,
         otp: str | None,
     ) -> Order:
-        """Build what the adapter is given, always the same for the same attempt."""
-        row = await one(
-            connection, store.METHOD, transaction["merchant_id"], transaction["payment_method_id"]
-        )
+        """Build what the adapter is given, always the same for the same attempt.
+
+        method_id: the attempt's own; the payer may have chosen another since.
+        """
+        row = await one(connection, store.METHOD, transaction["merchant_id"], method_id)
         customer: dict[str, Any] = transaction["customer"]
         page = f"{self.base_url}/pay/{transaction['token']}"
         return Order(

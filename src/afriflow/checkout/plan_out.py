@@ -8,6 +8,7 @@ from afriflow.checkout.plan import FOLLOW, body_hash, follow_key, load_method
 from afriflow.core.clock import Clock
 from afriflow.core.ids import Ids, attempt_uuid
 from afriflow.core.money import Money
+from afriflow.core.review import Cause
 from afriflow.db.engine import Connection, Record, one
 from afriflow.jobs.queue import enqueue
 from afriflow.ledger import store
@@ -21,7 +22,8 @@ from afriflow.port.provider import Account
 class Intent:
     """What is wanted, checked and ready to be written.
 
-    transaction_id: of a refund. merchant_reference: of a payout, unique. payment: the attempt that brought the money.
+    transaction_id: of a refund. merchant_reference: of a payout, unique. payment: the attempt whose money goes back.
+    cause: why, where nobody asked for it.
     """
 
     kind: str
@@ -33,6 +35,7 @@ class Intent:
     description: str | None = None
     transaction_id: str | None = None
     payment: Record | None = None
+    cause: Cause | None = None
     merchant_reference: str | None = None
     recipient_name: str | None = None
     routing: dict[str, Any] | None = None
@@ -57,7 +60,7 @@ class OutPlanner:
         key: str,
         intent: Intent,
     ) -> Planned | None:
-        """Write the disbursement in state `unknown`; None when its reference is taken."""
+        """Write the disbursement in state `unknown`; None when its reference or its cause is taken."""
         reference = attempt_uuid(
             self.attempt_secret, caller.merchant_id, caller.mode, f"{intent.kind}:{key}", 1
         )
@@ -84,6 +87,8 @@ class OutPlanner:
             intent.routing,
             reference,
             body_hash(order, account),
+            intent.cause,
+            intent.payment["id"] if intent.payment else None,
             float(self.lease_seconds),
         )
         if inserted == "INSERT 0 0":
@@ -106,9 +111,7 @@ class OutPlanner:
         method = await one(connection, store.METHOD, row["merchant_id"], row["payment_method_id"])
         payment = None
         if row["kind"] == "refund":
-            payment = await one(
-                connection, store.ATTEMPT_THAT_PAID, row["merchant_id"], row["transaction_id"]
-            )
+            payment = await payment_of(connection, row)
         intent = Intent(
             kind=row["kind"],
             money=Money(row["amount_minor"], row["currency"]),
@@ -164,3 +167,10 @@ class OutPlanner:
             language=intent.language,
             provider_reference=provider_reference,
         )
+
+
+async def payment_of(connection: Connection, refund: Record) -> Record:
+    """Find the attempt whose money a refund gives back; refunds of before attempts were noted mean the one that paid."""
+    if refund["payment_attempt_id"] is not None:
+        return await one(connection, store.ATTEMPT, refund["merchant_id"], refund["payment_attempt_id"])
+    return await one(connection, store.ATTEMPT_THAT_PAID, refund["merchant_id"], refund["transaction_id"])

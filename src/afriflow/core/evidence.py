@@ -59,6 +59,16 @@ class Succeeded:
     reference: str | None
     operator_reference: str | None = None
 
+    def doubt(self, money: Money, reference: str) -> str | None:
+        """Say why it cannot be believed as it stands (S7), None when amount, currency and reference agree."""
+        if self.reference != reference:
+            return "the provider's success names another reference"
+        if self.paid is None:
+            return "the provider's success names no exact amount"
+        if self.paid != money:
+            return f"the provider's success names {self.paid.text()} {self.paid.currency}"
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:
@@ -100,9 +110,12 @@ Word = NotSent | Refused | Pending | Succeeded | Failed | Missing | NeverReceive
 class Evidence:
     """One word about one attempt.
 
-    provider_reference: the provider's own id of the order, when this word brought it.
+    provider_reference: the provider's own id of the order, when this word brought it. by, note: of a person, who
+    decided and on what grounds.
     """
 
     source: Source
     word: Word
     provider_reference: str | None = None
+    by: str | None = None
+    note: str | None = None

@@ -22,6 +22,7 @@ from afriflow.core.evidence import (
 )
 from afriflow.core.method import ACTIONS_OF_THE_PAYER, Failure, FailureCode, NextAction
 from afriflow.core.money import Money
+from afriflow.core.review import Cause, LatePolicy, Review
 
 
 class Mode(StrEnum):
@@ -62,6 +63,8 @@ LIVE = frozenset(
     {AttemptStatus.PLANNED, AttemptStatus.UNKNOWN, AttemptStatus.PENDING, AttemptStatus.SUCCEEDED}
 )
 OPEN = frozenset({AttemptStatus.PLANNED, AttemptStatus.UNKNOWN, AttemptStatus.PENDING})
+# Only these turn an attempt that had ended into a success: a notification or a slow answer is a reason to ask.
+_DECISIVE = frozenset({Source.VERIFY, Source.HUMAN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +72,28 @@ class TransactionState:
     """The part of a transaction that evidence can change.
 
     payer_chooses: created without a payment method, so the payer may try again on the hosted page.
+    review: what a person has still to decide about.
     """
 
     status: TransactionStatus
     money: Money
     payer_chooses: bool
     late: bool = False
-    needs_review: bool = False
+    review: tuple[Review, ...] = ()
     next_action: NextAction | None = None
     failure: Failure | None = None
+
+    @property
+    def needs_review(self) -> bool:
+        return bool(self.review)
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptState:
     """The part of an attempt that evidence can change.
 
-    reference: our id as the provider knows it, to be echoed with the money.
+    reference: our id as the provider knows it, to be echoed with the money. surplus: it brought money beside another
+    attempt, which keeps the payment's place.
     """
 
     status: AttemptStatus
@@ -92,6 +101,7 @@ class AttemptState:
     reference: str
     failure: Failure | None = None
     operator_reference: str | None = None
+    surplus: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,7 @@ class Step:
 
     told: what the merchant must be told, in order ("processing", "succeeded", "needs_review").
     alert: why a person must look, None when all is ordinary. changed: whether anything is different now.
+    ask: this word alone does not decide, so the provider must be asked. refund: the attempt's money goes back, and why.
     """
 
     transaction: TransactionState
@@ -107,6 +118,8 @@ class Step:
     told: tuple[str, ...] = ()
     alert: str | None = None
     changed: bool = False
+    ask: bool = False
+    refund: Cause | None = None
 
 
 def apply_evidence(
@@ -117,6 +130,7 @@ def apply_evidence(
     other_attempt_live: bool = False,
     another_follows: bool = False,
     under_another_id: bool = False,
+    late_policy: LatePolicy = LatePolicy.HOLD,
 ) -> Step:
     """Decide what a word about an attempt changes.
 
@@ -127,14 +141,27 @@ def apply_evidence(
     unchanged = Step(transaction, attempt)
     match evidence.word:
         case Unclear(reason=reason, alert=alert, review=review):
-            doubted = _doubted(transaction, attempt, reason) if review else unchanged
-            return replace(doubted, alert=reason if alert or review else None)
+            if review:
+                return doubted(transaction, attempt, Review.MISMATCH, reason)
+            return replace(unchanged, alert=reason if alert else None)
         case Missing():
             return unchanged
         case Pending(next_action=action):
             return _pending(transaction, attempt, action)
-        case Succeeded():
-            return _succeeded(transaction, attempt, evidence.word, other_attempt_live, under_another_id)
+        case Succeeded() as word:
+            doubt = word.doubt(attempt.money, attempt.reference)
+            known = attempt.status is AttemptStatus.SUCCEEDED and not under_another_id
+            if doubt is not None and not known:
+                return doubted(transaction, attempt, Review.MISMATCH, doubt)
+            return _succeeded(
+                transaction,
+                attempt,
+                word,
+                evidence.source,
+                other_attempt_live=other_attempt_live,
+                under_another_id=under_another_id,
+                late_policy=late_policy,
+            )
         case NotSent(failure=failure):
             # Only the sender can know that nothing left; once the provider has spoken, this is no evidence.
             if evidence.source is not Source.ANSWER or attempt.status is not AttemptStatus.UNKNOWN:
@@ -147,31 +174,11 @@ def apply_evidence(
             return _ended(transaction, attempt, AttemptStatus.NEVER_RECEIVED, failure, another_follows)
         case Refused(failure=failure) | Failed(failure=failure):
             if attempt.status is AttemptStatus.SUCCEEDED:
-                return replace(unchanged, alert="provider says failed after it said succeeded")
+                step = doubted(
+                    transaction, attempt, Review.REVERSAL, "provider says failed after it said succeeded"
+                )
+                return replace(step, ask=evidence.source not in _DECISIVE)
             return _ended(transaction, attempt, AttemptStatus.FAILED, failure, another_follows)
-
-
-def end_session(transaction: TransactionState, *, cancelled: bool) -> Step | None:
-    """End the time to pay, by the merchant's wish or by the clock; None when the transaction is final already."""
-    if transaction.status in FINAL:
-        return None
-    status = TransactionStatus.CANCELLED if cancelled else TransactionStatus.EXPIRED
-    attempt = AttemptState(AttemptStatus.NOT_SENT, transaction.money, "")
-    return Step(replace(transaction, status=status, next_action=None), attempt, (status.value,), changed=True)
-
-
-def turn_to_payer(transaction: TransactionState, action: NextAction | None) -> Step | None:
-    """Say what the payer of an open attempt has to do now: give a code (again), or nothing more, since it was given.
-
-    None when the time to pay is over or nothing is different.
-    """
-    if transaction.status in FINAL or action == transaction.next_action:
-        return None
-    needs_payer = action is not None and action.type in ACTIONS_OF_THE_PAYER
-    status = TransactionStatus.REQUIRES_ACTION if needs_payer else TransactionStatus.PROCESSING
-    after = replace(transaction, status=status, next_action=action)
-    told = (status.value,) if status is not transaction.status else ()
-    return Step(after, AttemptState(AttemptStatus.PENDING, transaction.money, ""), told, changed=True)
 
 
 def _pending(transaction: TransactionState, attempt: AttemptState, action: NextAction | None) -> Step:
@@ -194,54 +201,71 @@ def _succeeded(
     transaction: TransactionState,
     attempt: AttemptState,
     word: Succeeded,
+    source: Source,
+    *,
     other_attempt_live: bool,
     under_another_id: bool,
+    late_policy: LatePolicy,
 ) -> Step:
-    paid = attempt.status is AttemptStatus.SUCCEEDED
-    if paid and not under_another_id:
+    if attempt.status is AttemptStatus.SUCCEEDED and not under_another_id:
         return Step(transaction, attempt)
-    doubt = _doubt(attempt, word)
-    if doubt is None and paid:
-        doubt = "two orders of one attempt brought money"
-    if doubt is None and (other_attempt_live or transaction.status is TransactionStatus.SUCCEEDED):
-        doubt = "two attempts of one transaction brought money"
-    if doubt is not None:
-        return _doubted(transaction, attempt, doubt)
+    beside = other_attempt_live or transaction.status is TransactionStatus.SUCCEEDED
+    if under_another_id and beside:
+        doubt = "two orders of one transaction brought money"
+        return doubted(transaction, attempt, Review.ANOTHER_ORDER, doubt)
+    if attempt.status not in OPEN and source not in _DECISIVE:
+        return Step(transaction, attempt, ask=True)
+    if beside:
+        return _overpaid(transaction, attempt, late_policy)
     moved = replace(
-        attempt, status=AttemptStatus.SUCCEEDED, failure=None, operator_reference=word.operator_reference
+        attempt,
+        status=AttemptStatus.SUCCEEDED,
+        failure=None,
+        operator_reference=word.operator_reference,
+        surplus=False,
     )
     late = transaction.status in FINAL
-    after = replace(
-        transaction,
-        status=TransactionStatus.SUCCEEDED,
-        late=late,
-        next_action=None,
-        failure=None,
-        needs_review=transaction.needs_review or under_another_id,
-    )
-    alert = f"money came after {transaction.status.value}" if late else None
-    if under_another_id:
+    done = TransactionStatus.SUCCEEDED
+    after = replace(transaction, status=done, late=late, next_action=None, failure=None)
+    step = Step(after, moved, ("succeeded",), changed=True)
+    if under_another_id:  # what can be given back by itself is the order that was kept, and not this one
         alert = "money came under another id, and may still come under the one that was kept"
-    told = ("succeeded", "needs_review") if after.needs_review > transaction.needs_review else ("succeeded",)
-    return Step(after, moved, told, alert=alert, changed=True)
+        return _also(step, Review.ANOTHER_ORDER, alert)
+    if late and late_policy is LatePolicy.AUTO_REFUND:
+        return replace(step, refund=Cause.LATE)
+    if late and late_policy is LatePolicy.HOLD and source is not Source.HUMAN:
+        return _also(step, Review.LATE, f"money came after {transaction.status.value}")
+    return step
 
 
-def _doubted(transaction: TransactionState, attempt: AttemptState, doubt: str) -> Step:
-    """Mark a transaction for a person, who is told of it once; nothing else changes."""
-    known = transaction.needs_review
-    after = replace(transaction, needs_review=True)
-    return Step(after, attempt, () if known else ("needs_review",), alert=doubt, changed=not known)
+def _also(step: Step, review: Review, alert: str) -> Step:
+    """Give a step that puts its transaction before a person as well."""
+    after, told = _flagged(step.transaction, review)
+    return replace(step, transaction=after, told=(*step.told, *told), alert=alert)
 
 
-def _doubt(attempt: AttemptState, word: Succeeded) -> str | None:
-    """Say why a success cannot be believed as it stands (S7), None when amount, currency and reference agree."""
-    if word.reference != attempt.reference:
-        return "the provider's success names another reference"
-    if word.paid is None:
-        return "the provider's success names no exact amount"
-    if word.paid != attempt.money:
-        return f"the provider's success names {word.paid.text()} {word.paid.currency}"
-    return None
+def _overpaid(transaction: TransactionState, attempt: AttemptState, late_policy: LatePolicy) -> Step:
+    """Keep that this attempt brought money too; the payment stays with the other one."""
+    if attempt.surplus:
+        return Step(transaction, attempt)
+    after, told = _flagged(transaction, Review.OVERPAID)
+    paid = transaction.status is TransactionStatus.SUCCEEDED
+    refund = Cause.OVERPAID if paid and late_policy is LatePolicy.AUTO_REFUND else None
+    alert, moved = "two attempts of one transaction brought money", replace(attempt, surplus=True)
+    return Step(after, moved, told, alert=alert, changed=True, refund=refund)
+
+
+def doubted(transaction: TransactionState, attempt: AttemptState, review: Review, alert: str) -> Step:
+    after, told = _flagged(transaction, review)
+    return Step(after, attempt, told, alert=alert, changed=after != transaction)
+
+
+def _flagged(transaction: TransactionState, review: Review) -> tuple[TransactionState, tuple[str, ...]]:
+    """Give a transaction that a person must decide about, and what the merchant is told where that is new."""
+    if review in transaction.review:
+        return transaction, ()
+    told = () if transaction.review else ("needs_review",)
+    return replace(transaction, review=(*transaction.review, review)), told
 
 
 def _ended(

@@ -120,6 +120,18 @@ provider_accounts = Table(
     UniqueConstraint("id"),  # a notification's address names the account and nobody else
 )
 
+merchant_policies = Table(
+    "merchant_policies",
+    metadata,
+    _merchant(),
+    *_mode(),
+    Column("late_success", Text, nullable=False, server_default="hold"),
+    Column("updated_by", Text, nullable=False),
+    _time("updated_at"),
+    PrimaryKeyConstraint("merchant_id", "mode"),
+    CheckConstraint("late_success IN ('hold', 'accept', 'auto_refund')", name="late_success"),
+)
+
 routing_rules = Table(
     "routing_rules",
     metadata,
@@ -171,6 +183,7 @@ transactions = Table(
     _json("failure"),
     Column("late", Boolean, nullable=False, server_default=text("false")),
     Column("needs_review", Boolean, nullable=False, server_default=text("false")),
+    _json("review"),  # the reasons, while there are any
     Column("unresolved", Boolean, nullable=False, server_default=text("false")),
     _json("routing"),
     Column("idempotency_key", Text, nullable=False),
@@ -231,6 +244,7 @@ attempts = Table(
     Column("sends", SmallInteger, nullable=False, server_default="0"),
     Column("checks", SmallInteger, nullable=False, server_default="0"),
     _json("failure"),
+    Column("surplus", Boolean, nullable=False, server_default=text("false")),  # brought money beside another
     _time("created_at"),
     _time("last_sent_at", nullable=True),
     _time("in_flight_until", nullable=True),
@@ -281,6 +295,8 @@ disbursements = (
         Column("language", Text, nullable=False),
         Column("provider", Text, nullable=False),
         Column("account_id", Text, nullable=False),
+        Column("cause", Text),  # of a refund that nobody asked for
+        Column("payment_attempt_id", Text),  # whose money a refund gives back
         _json("routing"),
         Column("reference", Text, nullable=False),
         Column("provider_reference", Text),
@@ -308,6 +324,16 @@ disbursements = (
             name="status",
         ),
         CheckConstraint(f"amount_minor BETWEEN 1 AND {AMOUNT_MINOR_MAX}", name="amount"),
+        CheckConstraint("cause IN ('late', 'overpaid')", name="cause"),
+        Index(  # what goes back by itself goes back once
+            "uq_disbursements_cause",
+            "merchant_id",
+            "transaction_id",
+            "cause",
+            "payment_attempt_id",
+            unique=True,
+            postgresql_where=text("cause IS NOT NULL"),
+        ),
         Index("ix_disbursements_recent", "merchant_id", "mode", "kind", "id"),
         Index("ix_disbursements_transaction", "merchant_id", "transaction_id"),
         Index("ix_disbursements_changed", "updated_at"),

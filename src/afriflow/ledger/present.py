@@ -72,6 +72,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     failure: ShownFailure | None
     late: bool
     needs_review: bool
+    review_reasons: tuple[str, ...]
     unresolved: bool
     attempts: tuple[ShownAttempt, ...]
     routing: dict[str, Any] | None
@@ -157,6 +158,7 @@ def _fields(row: Record, attempts: Sequence[Record], base_url: str, language: st
         "failure": show_failure(row["failure"], language),
         "late": row["late"],
         "needs_review": row["needs_review"],
+        "review_reasons": tuple(row["review"] or ()),
         "unresolved": row["unresolved"],
         "attempts": shown,
         "routing": show_routing(row["routing"], language),

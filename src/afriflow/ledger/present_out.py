@@ -24,6 +24,7 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     amount_display: str
     reason: str | None
+    cause: str | None
     provider: str
     operator_reference: str | None
     failure: ShownFailure | None
@@ -87,7 +88,9 @@ def show_disbursement(row: Record) -> Refund | Payout:
         "updated_at": row["updated_at"],
     }
     if row["kind"] == "refund":
-        return Refund(**common, transaction=row["transaction_id"], reason=row["description"])
+        return Refund(
+            **common, transaction=row["transaction_id"], reason=row["description"], cause=row["cause"]
+        )
     phone = mask(row["method_msisdn"]) if row["method_msisdn"] else None
     return Payout(
         **common,

@@ -12,33 +12,19 @@ import msgspec
 
 from afriflow.core.clock import Clock
 from afriflow.core.errors import NotFound
-from afriflow.core.evidence import Evidence, Unclear
+from afriflow.core.evidence import Evidence, Succeeded, Unclear
 from afriflow.core.ids import Ids
 from afriflow.core.method import NextAction
-from afriflow.core.money import Money
-from afriflow.core.transaction import (
-    LIVE,
-    OPEN,
-    AttemptState,
-    AttemptStatus,
-    Mode,
-    Step,
-    TransactionState,
-    TransactionStatus,
-    apply_evidence,
-    end_session,
-    turn_to_payer,
-)
+from afriflow.core.review import LatePolicy, Review
+from afriflow.core.session import end_session, flag, turn_to_payer
+from afriflow.core.transaction import LIVE, OPEN, AttemptState, Mode, Step, apply_evidence
 from afriflow.db.engine import Connection, Record, one
 from afriflow.delivery.stage import stage
 from afriflow.ledger import store
-from afriflow.ledger.present import (
-    load_action,
-    load_failure,
-    show_transaction,
-    store_action,
-    store_failure,
-)
+from afriflow.ledger.present import show_transaction, store_action, store_failure
+from afriflow.ledger.set_off import set_off
+from afriflow.ledger.state import attempt_state, transaction_state
+from afriflow.merchants.policy import late_policy_of
 from afriflow.observe.log import bound, logger, page
 from afriflow.port.http import Exchange
 
@@ -75,25 +61,39 @@ class Recorder:
             attempts = await connection.fetch(store.ATTEMPTS, merchant_id, row["id"])
             attempt = next(item for item in attempts if item["id"] == attempt_id)
             kept = attempt["provider_reference"]
+            others = [item for item in attempts if item["id"] != attempt_id]
+            policy = LatePolicy.HOLD
+            if isinstance(evidence.word, Succeeded):
+                policy = await late_policy_of(connection, merchant_id, Mode(row["mode"]))
             step = apply_evidence(
                 transaction_state(row),
-                _attempt_state(attempt),
+                attempt_state(attempt),
                 evidence,
-                other_attempt_live=any(
-                    item["status"] in LIVE for item in attempts if item["id"] != attempt_id
-                ),
+                other_attempt_live=any(item["status"] in LIVE for item in others),
                 another_follows=another_follows,
                 under_another_id=bool(kept and evidence.provider_reference not in {None, kept}),
+                late_policy=policy,
             )
             brings_reference = evidence.provider_reference and kept is None
             if step.changed or brings_reference:
                 await self._write_attempt(connection, attempt, step.attempt, evidence.provider_reference)
-            if step.changed or step.alert or _worth_telling(evidence, attempt):
+            if step.changed or step.alert or step.ask or _worth_telling(evidence, attempt):
                 entry = (evidence.word.__class__.__name__, evidence.source.value, story_facts(evidence, step))
                 await self._write(connection, row, step, [(attempt_id, *entry)])
+            await set_off(connection, attempt, others, step, policy)
             if step.alert:
                 page("payment_needs_attention", why=step.alert, provider=attempt["provider"])
             return step
+
+    async def flag(
+        self, connection: Connection, *, merchant_id: str, transaction_id: str, review: Review, why: str
+    ) -> None:
+        """Put a transaction before a person, for a reason that no word of a provider gives."""
+        row = await self.lock(connection, merchant_id, transaction_id)
+        step = flag(transaction_state(row), review, why)
+        facts = {"reason": why, "status": row["status"]}
+        await self._write(connection, row, step, [(None, "Flagged", "us", facts)])
+        page("payment_needs_attention", why=why)
 
     async def end(
         self, connection: Connection, *, merchant_id: str, transaction_id: str, cancelled: bool
@@ -181,6 +181,7 @@ class Recorder:
             store_failure(after.failure),
             after.operator_reference,
             provider_reference,
+            after.surplus,
         )
         if provider_reference and provider_reference != row["provider_reference"]:
             await remember_reference(connection, row, provider_reference)
@@ -220,6 +221,7 @@ class Recorder:
             store_failure(after.failure),
             after.late,
             after.needs_review,
+            [item.value for item in after.review],
             row["sequence"] + len(told),
             row["story_length"] + len(story),
         )
@@ -262,29 +264,6 @@ async def remember_reference(
     )
 
 
-def transaction_state(row: Record) -> TransactionState:
-    """Read the part of a row that evidence can change."""
-    return TransactionState(
-        status=TransactionStatus(row["status"]),
-        money=Money(row["amount_minor"], row["currency"]),
-        payer_chooses=row["payer_chooses"],
-        late=row["late"],
-        needs_review=row["needs_review"],
-        next_action=load_action(row["next_action"]),
-        failure=load_failure(row["failure"]),
-    )
-
-
-def _attempt_state(row: Record) -> AttemptState:
-    return AttemptState(
-        status=AttemptStatus(row["status"]),
-        money=Money(row["amount_minor"], row["currency"]),
-        reference=row["reference"],
-        failure=load_failure(row["failure"]),
-        operator_reference=row["operator_reference"],
-    )
-
-
 def _worth_telling(evidence: Evidence, attempt: Record) -> bool:
     """An unclear answer to a send is part of the story; the tenth "still pending" is not."""
     return isinstance(evidence.word, Unclear) and attempt["checks"] == 0
@@ -294,5 +273,6 @@ def story_facts(evidence: Evidence, step: Step) -> dict[str, Any]:
     """Write a word and what it did as the story keeps it."""
     word = evidence.word
     facts = {item.name: getattr(word, item.name) for item in fields(word)}
+    facts |= {"by": evidence.by, "note": evidence.note}
     stored: dict[str, Any] = msgspec.to_builtins({k: v for k, v in facts.items() if v is not None})
     return {**stored, "attempt_status": step.attempt.status.value, "status": step.transaction.status.value}

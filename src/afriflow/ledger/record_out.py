@@ -9,9 +9,9 @@ from afriflow.core.errors import NotFound
 from afriflow.core.evidence import Evidence
 from afriflow.core.ids import Ids
 from afriflow.core.money import Money
+from afriflow.core.review import Cause, LatePolicy, Review
 from afriflow.core.transaction import (
     OPEN,
-    AttemptState,
     AttemptStatus,
     Mode,
     Step,
@@ -22,9 +22,11 @@ from afriflow.core.transaction import (
 from afriflow.db.engine import Connection, Record, one
 from afriflow.delivery.stage import stage
 from afriflow.ledger import store
-from afriflow.ledger.present import load_failure, store_failure
+from afriflow.ledger.present import store_failure
 from afriflow.ledger.present_out import outward_status, show_disbursement
-from afriflow.ledger.record import remember_reference, story_facts
+from afriflow.ledger.record import Recorder, remember_reference, story_facts
+from afriflow.ledger.set_off import ask_again
+from afriflow.ledger.state import order_state
 from afriflow.observe.log import bound, logger, page
 
 _log = logger("ledger")
@@ -37,10 +39,11 @@ _OUTWARD = {
 
 @dataclass(frozen=True, slots=True)
 class OutRecorder:
-    """What writing needs from outside."""
+    """What writing needs from outside. recorder: of the payment that a refund belongs to."""
 
     ids: Ids
     clock: Clock
+    recorder: Recorder
 
     async def record(
         self, connection: Connection, *, merchant_id: str, disbursement_id: str, evidence: Evidence
@@ -51,16 +54,40 @@ class OutRecorder:
             raise NotFound(id=disbursement_id)
         with bound(disbursement_id=disbursement_id):
             overtaken = await _is_overtaken(connection, row)
-            step = apply_evidence(_outward_state(row), _state(row), evidence, other_attempt_live=overtaken)
+            step = apply_evidence(
+                _outward_state(row),
+                order_state(row),
+                evidence,
+                other_attempt_live=overtaken,
+                late_policy=LatePolicy.ACCEPT,  # the policy is about money that comes
+            )
             brings_reference = bool(evidence.provider_reference) and row["provider_reference"] is None
             if step.changed or step.alert or brings_reference:
                 entry = (type(evidence.word).__name__, evidence.source.value, story_facts(evidence, step))
                 await self._write(connection, row, step, entry, evidence.provider_reference)
             if row["kind"] == "refund":
                 await _move_reserve(connection, row, step)
-            if step.alert:
-                page("money_out_needs_attention", why=step.alert, provider=row["provider"])
+                await self._look_after_cause(connection, row, step)
+            if step.ask:
+                await ask_again(connection, merchant_id, disbursement_id)
+            alert = step.alert or ("succeeded after it had failed" if step.transaction.late else None)
+            if alert:
+                page("money_out_needs_attention", why=alert, provider=row["provider"])
             return step
+
+    async def _look_after_cause(self, connection: Connection, row: Record, step: Step) -> None:
+        """Put a payment before a person when what should have gone back by itself did not."""
+        after = step.attempt.status
+        if row["cause"] is None or row["status"] not in OPEN or after in OPEN:
+            return
+        if after is not AttemptStatus.SUCCEEDED:
+            await self.recorder.flag(
+                connection,
+                merchant_id=row["merchant_id"],
+                transaction_id=row["transaction_id"],
+                review=Review.REFUND,
+                why=f"the refund {row['id']} ended as {after.value}",
+            )
 
     async def _write(
         self,
@@ -116,7 +143,7 @@ class OutRecorder:
 
 async def _is_overtaken(connection: Connection, row: Record) -> bool:
     """Whether a refund held for failed can succeed no more without giving back more than came: others took its room."""
-    if row["kind"] != "refund" or row["status"] in OPEN or row["status"] == AttemptStatus.SUCCEEDED:
+    if not _is_reserved(row) or row["status"] in OPEN or row["status"] == AttemptStatus.SUCCEEDED:
         return False
     left: int = await connection.fetchval(store.REFUND_LEFT, row["merchant_id"], row["transaction_id"])
     return left < row["amount_minor"]
@@ -125,7 +152,7 @@ async def _is_overtaken(connection: Connection, row: Record) -> bool:
 async def _move_reserve(connection: Connection, row: Record, step: Step) -> None:
     """Turn a refund's reservation into money given back, or give it free; once, with the change itself."""
     before, after = AttemptStatus(row["status"]), step.attempt.status
-    if before is after or after in OPEN:
+    if before is after or after in OPEN or not _is_reserved(row):
         return
     arguments = (row["merchant_id"], row["transaction_id"], row["amount_minor"])
     if after is AttemptStatus.SUCCEEDED:
@@ -136,20 +163,15 @@ async def _move_reserve(connection: Connection, row: Record, step: Step) -> None
         await connection.execute(store.REFUND_RELEASE, *arguments)
 
 
+def _is_reserved(row: Record) -> bool:
+    """Whether it takes from what the payment brought; what came beside it is given back beside it."""
+    return row["kind"] == "refund" and row["cause"] != Cause.OVERPAID
+
+
 def _outward_state(row: Record) -> TransactionState:
     return TransactionState(
         status=_OUTWARD[outward_status(row["status"])],
         money=Money(row["amount_minor"], row["currency"]),
         payer_chooses=False,
-        needs_review=row["needs_review"],
-    )
-
-
-def _state(row: Record) -> AttemptState:
-    return AttemptState(
-        status=AttemptStatus(row["status"]),
-        money=Money(row["amount_minor"], row["currency"]),
-        reference=row["reference"],
-        failure=load_failure(row["failure"]),
-        operator_reference=row["operator_reference"],
+        review=(Review.MISMATCH,) if row["needs_review"] else (),
     )

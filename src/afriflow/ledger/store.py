@@ -5,7 +5,7 @@ from dataclasses import dataclass
 _TRANSACTION_COLUMNS = """
 t.merchant_id, t.id, t.mode, t.status, t.amount_minor, t.currency, t.refund_reserved_minor, t.refunded_minor, t.country, t.reference,
 t.description, t.customer, t.payment_method_id, t.payer_chooses, t.language, t.return_url, t.cancel_url, t.metadata,
-t.next_action, t.failure, t.late, t.needs_review, t.unresolved, t.routing, t.idempotency_key, t.token, t.sequence,
+t.next_action, t.failure, t.late, t.needs_review, t.review, t.unresolved, t.routing, t.idempotency_key, t.token, t.sequence,
 t.story_length, t.created_at, t.updated_at, t.expires_at,
 m.type AS method_type, m.operator AS method_operator, m.msisdn AS method_msisdn
 """
@@ -38,7 +38,7 @@ ON CONFLICT (merchant_id, mode, reference) DO NOTHING
 SESSION_INSERT = "INSERT INTO checkout_sessions (token, merchant_id, transaction_id) VALUES ($1, $2, $3)"
 TRANSACTION_CHANGE = """
 UPDATE transactions SET status = $3, next_action = $4, failure = $5, late = $6, needs_review = $7,
-       sequence = $8, story_length = $9, updated_at = now()
+       review = $8, sequence = $9, story_length = $10, updated_at = now()
 WHERE merchant_id = $1 AND id = $2
 """
 TRANSACTION_CHOOSE = """
@@ -63,7 +63,7 @@ METHOD = "SELECT type, country, operator, msisdn FROM payment_methods WHERE merc
 
 _ATTEMPT_COLUMNS = """
 merchant_id, id, mode, transaction_id, number, provider, account_id, reference, provider_reference,
-operator_reference, status, amount_minor, currency, payment_method_id, body_hash, sends, checks, failure,
+operator_reference, status, amount_minor, currency, payment_method_id, body_hash, sends, checks, failure, surplus,
 created_at, last_sent_at, in_flight_until, updated_at, finished_at
 """
 ATTEMPTS = f"""
@@ -84,7 +84,7 @@ INSERT INTO attempts (
 """
 ATTEMPT_CHANGE = """
 UPDATE attempts SET status = $3, failure = $4, operator_reference = coalesce($5, operator_reference),
-       provider_reference = coalesce(provider_reference, $6), updated_at = now(),
+       provider_reference = coalesce(provider_reference, $6), surplus = $7, updated_at = now(),
        finished_at = CASE WHEN $3 IN ('planned', 'unknown', 'pending') THEN NULL ELSE coalesce(finished_at, now()) END
 WHERE merchant_id = $1 AND id = $2
 """
@@ -140,7 +140,7 @@ ORDER BY o.created_at LIMIT $1
 _OUT_COLUMNS = """
 d.merchant_id, d.id, d.mode, d.kind, d.status, d.amount_minor, d.currency, d.country, d.transaction_id,
 d.merchant_reference, d.payment_method_id, d.recipient_name, d.description, d.metadata, d.language, d.provider,
-d.account_id, d.routing, d.reference, d.provider_reference, d.operator_reference, d.body_hash, d.sends, d.checks,
+d.account_id, d.cause, d.payment_attempt_id, d.routing, d.reference, d.provider_reference, d.operator_reference, d.body_hash, d.sends, d.checks,
 d.failure, d.needs_review, d.unresolved, d.sequence, d.story_length, d.created_at, d.last_sent_at, d.in_flight_until,
 d.updated_at, d.finished_at, m.type AS method_type, m.operator AS method_operator, m.msisdn AS method_msisdn
 """
@@ -166,11 +166,11 @@ DISBURSEMENT_INSERT = """
 INSERT INTO disbursements (
     merchant_id, id, mode, kind, status, amount_minor, currency, country, transaction_id, merchant_reference,
     payment_method_id, recipient_name, description, metadata, language, provider, account_id, routing, reference,
-    body_hash, sends, last_sent_at, in_flight_until
+    body_hash, cause, payment_attempt_id, sends, last_sent_at, in_flight_until
 ) VALUES (
-    $1, $2, $3, $4, 'unknown', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 1, now(),
-    now() + make_interval(secs => $20)
-) ON CONFLICT (merchant_id, mode, kind, merchant_reference) DO NOTHING
+    $1, $2, $3, $4, 'unknown', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 1, now(),
+    now() + make_interval(secs => $22)
+) ON CONFLICT DO NOTHING
 """
 DISBURSEMENT_CHANGE = """
 UPDATE disbursements SET status = $3, failure = $4, operator_reference = coalesce($5, operator_reference),
@@ -197,6 +197,10 @@ SELECT amount_minor - refund_reserved_minor FROM transactions WHERE merchant_id 
 REFUND_RELEASE = """
 UPDATE transactions SET refund_reserved_minor = refund_reserved_minor - $3, updated_at = now()
 WHERE merchant_id = $1 AND id = $2
+"""
+REFUND_OF_CAUSE = """
+SELECT id FROM disbursements
+WHERE merchant_id = $1 AND transaction_id = $2 AND cause = $3 AND payment_attempt_id = $4
 """
 REFUND_DONE = """
 UPDATE transactions SET refunded_minor = refunded_minor + $3, updated_at = now() WHERE merchant_id = $1 AND id = $2

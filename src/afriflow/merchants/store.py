@@ -59,3 +59,10 @@ ACCOUNT_RESUME = """
 UPDATE provider_accounts SET paused_at = NULL, paused_by = NULL, paused_why = NULL
 WHERE merchant_id = $1 AND mode = $2 AND id = $3
 """
+
+LATE_POLICY = "SELECT late_success FROM merchant_policies WHERE merchant_id = $1 AND mode = $2"
+LATE_POLICY_PUT = """
+INSERT INTO merchant_policies (merchant_id, mode, late_success, updated_by) VALUES ($1, $2, $3, $4)
+ON CONFLICT (merchant_id, mode) DO UPDATE
+SET late_success = excluded.late_success, updated_by = excluded.updated_by, updated_at = now()
+"""

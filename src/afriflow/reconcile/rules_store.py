@@ -14,7 +14,7 @@ t.idempotency_key, t.sequence, t.story_length, t.expires_at
 """
 _DISBURSEMENT_COLUMNS = """
 d.merchant_id, d.id, d.mode, d.kind, d.status, d.amount_minor, d.currency, d.transaction_id, d.payment_method_id,
-d.provider, d.account_id, d.reference, d.body_hash, d.sequence, d.story_length
+d.provider, d.account_id, d.reference, d.body_hash, d.sequence, d.story_length, d.payment_attempt_id
 """
 
 
@@ -36,11 +36,11 @@ _D = _changed("disbursements", "d", _DISBURSEMENT_COLUMNS)
 _ORDERS = f"""{_T}, {_D}, o AS (
     SELECT a.merchant_id, a.transaction_id AS subject_id, a.id AS order_id, a.id AS attempt_id, a.mode, 'payment' AS kind,
            a.status, a.amount_minor, a.currency, NULL AS transaction_id, a.payment_method_id, a.provider, a.account_id,
-           a.reference, a.body_hash, t.mode AS owed_mode, t.amount_minor AS owed_minor, t.currency AS owed_currency
+           a.reference, a.body_hash, NULL AS payment_attempt_id, t.mode AS owed_mode, t.amount_minor AS owed_minor, t.currency AS owed_currency
     FROM t JOIN attempts a ON a.merchant_id = t.merchant_id AND a.transaction_id = t.id
     UNION ALL
     SELECT d.merchant_id, d.id, d.id, NULL, d.mode, d.kind, d.status, d.amount_minor, d.currency, d.transaction_id,
-           d.payment_method_id, d.provider, d.account_id, d.reference, d.body_hash, d.mode, d.amount_minor, d.currency
+           d.payment_method_id, d.provider, d.account_id, d.reference, d.body_hash, d.payment_attempt_id, d.mode, d.amount_minor, d.currency
     FROM d
 )"""
 _SUBJECTS = f"""{_T}, {_D}, s AS (
@@ -64,7 +64,8 @@ ONE_ID_ONE_BODY = f"""
 WITH {_ORDERS} SELECT o.merchant_id, o.subject_id, o.order_id AS detail FROM o
 LEFT JOIN payment_methods m ON m.merchant_id = o.merchant_id AND m.id = o.payment_method_id
 LEFT JOIN attempts paid ON o.kind = 'refund' AND paid.merchant_id = o.merchant_id
-     AND paid.transaction_id = o.transaction_id AND paid.status = 'succeeded'
+     AND paid.transaction_id = o.transaction_id
+     AND (paid.id = o.payment_attempt_id OR (o.payment_attempt_id IS NULL AND paid.status = 'succeeded'))
 WHERE o.body_hash IS DISTINCT FROM sha256(convert_to(
     '[' || to_json(o.reference) || ',' || to_json(o.account_id) || ',' || o.amount_minor || ',' || to_json(o.currency) || ','
     || CASE WHEN o.kind = 'refund' THEN to_json(paid.reference)::text
@@ -170,6 +171,7 @@ FROM t CROSS JOIN LATERAL (
            coalesce(sum(d.amount_minor) FILTER (WHERE d.status = 'succeeded'), 0) AS done,
            coalesce(bool_or(d.currency <> t.currency), false) AS foreign_money
     FROM disbursements d WHERE d.merchant_id = t.merchant_id AND d.transaction_id = t.id
+      AND d.cause IS DISTINCT FROM 'overpaid'  -- what came beside the payment goes back beside it
 ) r
 WHERE (t.refund_reserved_minor, t.refunded_minor) <> (r.live, r.done) OR r.foreign_money OR r.live > t.amount_minor
 LIMIT $5

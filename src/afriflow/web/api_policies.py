@@ -1,0 +1,36 @@
+"""The API of policies: what a merchant wants done without being asked each time."""
+
+import msgspec
+from litestar import Controller, get, put
+from litestar.params import JSONBody
+
+from afriflow.core.review import LatePolicy
+from afriflow.merchants.policy import late_policy_of, put_late_policy
+from afriflow.web.auth import House, Who, require_key
+
+
+class Policies(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """late_success: of money that comes after the session is over: hold for a person, accept, or auto_refund."""
+
+    late_success: LatePolicy
+
+
+class PolicyController(Controller):
+    """What is done without asking, per mode."""
+
+    path = "/api/policies"
+    guards = [require_key]
+    tags = ["Policies"]
+
+    @get("/", summary="Read the policies")
+    async def read(self, house: House, caller: Who) -> Policies:
+        """Give the policies of the key's mode."""
+        async with house.database.connection() as connection:
+            return Policies(await late_policy_of(connection, caller.merchant_id, caller.mode))
+
+    @put("/", summary="Set the policies")
+    async def set_(self, house: House, caller: Who, data: JSONBody[Policies]) -> Policies:
+        """Set the policies of the key's mode, for what comes from now on."""
+        async with house.database.connection() as connection:
+            await put_late_policy(connection, caller, data.late_success)
+        return data
