@@ -20,6 +20,9 @@ from afriflow.core.clock import Clock
 
 # Answers of providers are a few kB; more is an error page or an attack.
 ANSWER_BYTES_MAX = 256 * 1024
+# How long an idle connection is used again. Apache (PayDunya's pages are PHP) and uvicorn close theirs after 5 s by
+# default: an order written into one at that moment is lost, and nobody can know whether it was read.
+IDLE_SECONDS_MAX = 3
 # What one log row may hold of a body; enough for every documented message.
 LOGGED_CHARACTERS_MAX = 8_000
 
@@ -184,7 +187,9 @@ def open_session(*, connections_max: int) -> aiohttp.ClientSession:
     connections_max: simultaneous connections to one host; there is no bound over all of them, or a few hanging
     providers would take the others' places.
     """
-    connector = aiohttp.TCPConnector(limit=0, limit_per_host=connections_max)
+    connector = aiohttp.TCPConnector(
+        limit=0, limit_per_host=connections_max, keepalive_timeout=IDLE_SECONDS_MAX
+    )
     return aiohttp.ClientSession(connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
 
 
