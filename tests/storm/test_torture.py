@@ -38,7 +38,7 @@ async def test_after_a_torture_nobody_paid_twice_and_nothing_is_lost_or_called_f
         "--kill-every",
         "1",
         "--rate",
-        "8",
+        "6",
         "--result",
         str(path),
     ]
@@ -54,8 +54,10 @@ async def test_after_a_torture_nobody_paid_twice_and_nothing_is_lost_or_called_f
     assert said.returncode == 0, said.stdout[-4000:] + said.stderr[-4000:]
     result = json.loads(path.read_text())
     assert result["violations"] == []
-    assert result["answered"] == result["offered"] == sum(result["statuses"].values())
-    assert result["statuses"]["succeeded"] > result["answered"] / 4
+    assert result["answered"] >= result["offered"]
+    assert result["statuses"]["succeeded"] > result["offered"] / 4
+    assert result["statuses"]["payout succeeded"] > 0
+    assert result["statuses"]["refund succeeded"] > 0
     assert result["settled_seconds"] <= 60
     assert result["taken_over_seconds"] <= 30
     assert result["api_back_median_seconds"] <= 3

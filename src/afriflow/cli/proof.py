@@ -96,9 +96,7 @@ def _conclude(result: "Result") -> None:
             "torture_done",
             offered=result.offered,
             answered=result.answered,
-            statuses=", ".join(
-                f"{say(f'status.{name}', language())} {n}" for name, n in result.statuses.items()
-            ),
+            statuses=", ".join(f"{name} {n}" for name, n in sorted(result.statuses.items())),
             blows=", ".join(f"{name} {n}" for name, n in sorted(result.blows.items())),
             lines=sum(sum(struck.values()) for struck in result.lines.values()),
             settled=result.settled_seconds,

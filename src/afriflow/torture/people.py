@@ -26,7 +26,14 @@ _DECISIONS = {
     Action.WRONG_PIN: 3,
 }
 _THINKS_SECONDS_MAX = 4.0
-_ASK_AGAIN_SECONDS = 0.3
+# One order in so many is a payout; of the payments so many are refunded, and so many are asked for twice at once.
+_PAYOUT_EVERY, _REFUNDED, _TWICE = 10, 0.1, 0.1
+# The same request may be taken later: the first one is at work, or every provider fails just now.
+_LATER = frozenset({"idempotency_in_progress", "no_route"})
+# Not every provider gives money back.
+_NOT_THIS_ONE = frozenset({"refund_not_supported"})
+# A client that does not back off is one more thing that goes wrong, and hides the others.
+_ASK_AGAIN_SECONDS, _ASK_AGAIN_SECONDS_MAX = 0.3, 4.0
 _PATIENCE_SECONDS = 12
 
 
@@ -63,20 +70,28 @@ class Payers(Handset):
 
 @dataclass(slots=True)
 class Ears(Shop):
-    """What the merchant heard, by what it is about: the numbers and kinds, in the order of hearing."""
+    """What the merchant heard, by what it is about: the numbers and kinds, in the order of hearing.
+
+    paid: payments as they are first heard of as paid.
+    """
 
     told: dict[str, list[tuple[int, str]]] = field(default_factory=dict[str, list[tuple[int, str]]])
+    paid: "asyncio.Queue[str]" = field(default_factory=asyncio.Queue[str])
 
     def keep(self, event: dict[str, Any]) -> None:
         """Remember only what is compared afterwards: a long torture tells much."""
-        self.told.setdefault(event["data"]["id"], []).append((event["sequence"], event["type"]))
+        subject_id, entry = event["data"]["id"], (event["sequence"], event["type"])
+        heard = self.told.setdefault(subject_id, [])
+        if event["type"] == "transaction.succeeded" and entry not in heard:
+            self.paid.put_nowait(subject_id)
+        heard.append(entry)
 
 
 @dataclass(slots=True)
 class Merchant:
     """A good client: the same key and body until there is an answer, at whichever door answers.
 
-    doors: base URLs of the API processes. made: payments by number, once they were answered 201.
+    doors: base URLs of the API processes. made: what was answered 201, payments, payouts and refunds, by its key.
     """
 
     session: aiohttp.ClientSession
@@ -84,54 +99,62 @@ class Merchant:
     api_key: str
     seed: int
     session_seconds: int
-    made: dict[int, str] = field(default_factory=dict[int, str])
+    made: dict[str, str] = field(default_factory=dict[str, str])
     answers: Counter[str] = field(default_factory=Counter[str])
     broken_promises: list[str] = field(default_factory=list[str])
 
-    async def buy(self, number: int) -> None:
-        """One payment, asked for until it is taken; some ask twice at once, as double clicks do."""
-        twice = random.Random(f"{self.seed} {number}").random() < 0.1
-        ids = set(await asyncio.gather(*(self._insist(number, copy) for copy in range(1 + twice))))
+    async def order(self, number: int) -> None:
+        """Take a payment or, now and then, send a payout."""
+        method = _method(number)
+        body = {"amount": 5000, "currency": "XOF", "country": method.pop("country"), "payment_method": method}
+        if number % _PAYOUT_EVERY == 0:
+            await self._insist("/api/payouts", body | {"reference": f"out-{number}"}, f"out-{number}")
+        else:
+            more = {"reference": f"in-{number}", "expires_in": self.session_seconds}
+            await self._insist("/api/checkout", body | more, f"in-{number}")
+
+    async def give_back(self, transaction_id: str) -> None:
+        """Refund a part of one payment in a few."""
+        if random.Random(f"{self.seed} {transaction_id}").random() < _REFUNDED:
+            body = {"transaction": transaction_id, "amount": 1000}
+            await self._insist("/api/refunds", body, f"back-{transaction_id}")
+
+    async def find(self, path: str) -> bool:
+        """Tell whether something is there, whichever door answers."""
+        for turn in range(100):
+            status, _ = await self._call(turn, "GET", path)
+            if status in {200, 404}:
+                return status == 200
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+        return False
+
+    async def _insist(self, path: str, body: dict[str, Any], key: str) -> None:
+        """Ask until it is answered; some ask twice at once, as double clicks do."""
+        twice = random.Random(f"{self.seed} {key}").random() < _TWICE
+        asked = (self._ask(path, body, key, copy) for copy in range(1 + twice))
+        ids = {answer for answer in await asyncio.gather(*asked) if answer is not None}
         if len(ids) > 1:
             self.broken_promises.append(f"one key made {sorted(ids)}")
-        self.made[number] = ids.pop()
+        if ids:
+            self.made[key] = ids.pop()
 
-    async def read(self, transaction_id: str) -> dict[str, Any]:
-        """Read a payment at any door. Raises LookupError when it is not there."""
-        for turn in range(100):
-            status, found = await self._call(turn, "GET", f"/api/transactions/{transaction_id}")
-            if status == 200:
-                return found
-            if status == 404:
-                break
-            await asyncio.sleep(_ASK_AGAIN_SECONDS)
-        raise LookupError(transaction_id)
-
-    async def _insist(self, number: int, copy: int) -> str:
-        operator, country, prefix, digits = _WAYS[number % len(_WAYS)]
-        free = digits - len(_PLAIN_ENDING)
-        phone = f"{prefix}{number % 10**free:0{free}d}{_PLAIN_ENDING}"
-        body = {
-            "amount": 5000,
-            "currency": "XOF",
-            "country": country,
-            "reference": f"torture-{self.seed}-{number}",
-            "payment_method": {"type": "mobile_money", "operator": operator, "phone": phone},
-            "expires_in": self.session_seconds,
-        }
-        turn = number + copy
+    async def _ask(self, path: str, body: dict[str, Any], key: str, copy: int) -> str | None:
+        """Give the id of what was made, None when it was refused for good."""
+        chance, pause = random.Random(f"{self.seed} {key} {copy}"), _ASK_AGAIN_SECONDS
+        turn = chance.randrange(len(self.doors))
         while True:
-            status, made = await self._call(
-                turn, "POST", "/api/checkout", body, f"torture-{self.seed}-{number}"
-            )
+            status, answer = await self._call(turn, "POST", path, body, f"{self.seed}-{key}")
             self.answers[str(status)] += 1
+            code = answer["code"] if status >= 400 else ""
             if status == 201:
-                return made["id"]
-            refused = status == 422 and made["code"] == "no_route"  # every provider fails just now
-            if status not in {0, 409, 503} and not refused:
-                self.broken_promises.append(f"checkout answered {status}: {made}"[:500])
+                return answer["id"]
+            if code in _NOT_THIS_ONE:
+                return None
+            if status not in {0, 503} and code not in _LATER:
+                self.broken_promises.append(f"{path} answered {status}: {answer}"[:500])
             turn += 1
-            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            await asyncio.sleep(min(pause, _ASK_AGAIN_SECONDS_MAX) * chance.uniform(0.5, 1))
+            pause *= 2
 
     async def _call(
         self, turn: int, method: str, path: str, body: Any = None, key: str = ""
@@ -146,3 +169,10 @@ class Merchant:
                 return response.status, await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             return 0, None
+
+
+def _method(number: int) -> dict[str, str]:
+    operator, country, prefix, digits = _WAYS[number % len(_WAYS)]
+    free = digits - len(_PLAIN_ENDING)
+    phone = f"{prefix}{number % 10**free:0{free}d}{_PLAIN_ENDING}"
+    return {"type": "mobile_money", "country": country, "operator": operator, "phone": phone}

@@ -152,10 +152,14 @@ async def _live(
     watching = asyncio.create_task(_watch(stage, result, over))
     telling = asyncio.create_task(_tell(merchant, chaos, stage, say, over))
     buying = asyncio.create_task(_buy(merchant, plan, result))
+    refunding = asyncio.create_task(_refund(merchant, stage))
     await chaos.rage()
     verdict = await _after(stage, merchant, buying)
     over.set()
+    refunding.cancel()
     await asyncio.gather(watching, telling)
+    with contextlib.suppress(asyncio.CancelledError):
+        await refunding
     result.answered, result.answers = len(merchant.made), dict(merchant.answers)
     result.blows, result.lines = dict(chaos.done), struck(stage.lines)
     result.statuses, result.late = dict(verdict.statuses), verdict.late
@@ -183,13 +187,20 @@ async def _buy(merchant: Merchant, plan: Plan, result: Result) -> None:
     buyers: set[asyncio.Task[None]] = set()
     while loop.time() - begun < plan.seconds:
         if loop.time() - begun >= result.offered / plan.rate and len(buyers) < _BUYERS_MAX:
-            task = loop.create_task(merchant.buy(result.offered))
+            task = loop.create_task(merchant.order(result.offered))
             result.offered += 1
             buyers.add(task)
             task.add_done_callback(buyers.discard)
         else:
             await asyncio.sleep(0.01)
     await asyncio.gather(*buyers)
+
+
+async def _refund(merchant: Merchant, stage: Stage) -> None:
+    """Give some of what was paid back as soon as it is heard of, until it is stopped."""
+    async with asyncio.TaskGroup() as refunds:
+        while True:
+            refunds.create_task(merchant.give_back(await stage.ears.paid.get()))
 
 
 async def _watch(stage: Stage, result: Result, over: asyncio.Event) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from afriflow.core.errors import AfriFlowError
-from afriflow.core.transaction import FINAL
 from afriflow.db.engine import Record
 from afriflow.jobs.held import held_jobs
 from afriflow.reconcile.audit import look_at_everything
@@ -21,8 +20,8 @@ _REFERENCE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a
 # What the last fault set in motion still arrives: a late order, a held request.
 _AFTERMATH_SECONDS = 9.0
 _HELD_MAX = 100
-# Through the front door as well as in the tables; all of them would only take long.
 _READ_MAX = 200
+_PATHS = {"in": "transactions", "out": "payouts", "back": "refunds"}
 
 
 @dataclass(slots=True)
@@ -75,61 +74,69 @@ async def _is_quiet(stage: Stage) -> bool:
         return False
     if any(row["kind"] != "attempt" for row in rows):
         return False
-    taken = _taken(stage)
+    taken = _moved(stage, "in")
     return not any(taken[row["reference"]] for row in rows)
 
 
 async def _compare(stage: Stage, merchant: Merchant, verdict: Verdict) -> None:
     async with stage.fleet.house.database.connection() as connection:
         payments = {row["id"]: row for row in await connection.fetch(store.PAYMENTS)}
-    taken = _taken(stage)
-    for number, transaction_id in merchant.made.items():
-        row = payments.get(transaction_id)
-        if row is None:
-            verdict.violations.append(f"lost: payment {number} was answered 201 as {transaction_id}")
-            continue
+        sent = {row["id"]: row for row in await connection.fetch(store.MONEY_OUT)}
+    for key, made in merchant.made.items():
+        if made not in payments and made not in sent:
+            verdict.violations.append(f"lost: {key} was answered 201 as {made}")
+    taken = _moved(stage, "in")
+    for row in payments.values():
         verdict.statuses[row["status"]] += 1
         verdict.late += row["late"]
         verdict.violations += _books(row, sum(taken[reference] for reference in row["attempts"]))
-        verdict.violations += _heard(row, stage.ears.told.get(transaction_id, ()))
+        verdict.violations += _heard(row, "transaction", stage.ears.told.get(row["id"], ()))
     ours = {reference for row in payments.values() for reference in row["attempts"]}
     verdict.violations += [f"money of no attempt of ours: {reference}" for reference in set(taken) - ours]
-    for transaction_id in list(merchant.made.values())[:_READ_MAX]:
-        try:
-            await merchant.read(transaction_id)
-        except LookupError:
-            verdict.violations.append(f"lost: {transaction_id} is not found at the API")
+    gone = _moved(stage, "out") + _moved(stage, "back")
+    for row in sent.values():
+        verdict.statuses[f"{row['kind']} {row['status']}"] += 1
+        verdict.violations += _books(row, gone[row["reference"]])
+        verdict.violations += _heard(row, row["kind"], stage.ears.told.get(row["id"], ()))
+    strangers = set(gone) - {row["reference"] for row in sent.values()}
+    verdict.violations += [f"money sent for no order of ours: {reference}" for reference in strangers]
+    # Through the front door as well; all of them would only take long.
+    for key, made in list(merchant.made.items())[:_READ_MAX]:
+        if not await merchant.find(f"/api/{_PATHS[key.partition('-')[0]]}/{made}"):
+            verdict.violations.append(f"lost: {made} is not found at the API")
 
 
-def _books(row: Record, paid: int) -> list[str]:
+def _books(row: Record, moved: int) -> list[str]:
+    """Compare how often money moved with how we say it stands; a payment's statuses and an order's are told alike."""
     said = f"{row['id']} is {row['status']}"
-    if paid > 1:
-        return [f"charged {paid} times: {said}"]
-    if paid and row["status"] != "succeeded":
-        return [f"paid, but {said}"]
-    if not paid and row["status"] == "succeeded":
-        return [f"not paid, but {said}"]
-    if row["status"] not in FINAL:
+    if moved > 1:
+        return [f"money moved {moved} times: {said}"]
+    if moved and row["status"] != "succeeded":
+        return [f"money moved, but {said}"]
+    if not moved and row["status"] == "succeeded":
+        return [f"no money moved, but {said}"]
+    if row["status"] in {"requires_payment_method", "requires_action", "processing", "unknown", "pending"}:
         return [f"open: {said}"]
     return [f"needs review: {said}"] if row["needs_review"] else []
 
 
-def _heard(row: Record, told: Sequence[tuple[int, str]]) -> list[str]:
+def _heard(row: Record, kind: str, told: Sequence[tuple[int, str]]) -> list[str]:
     """Every number from 1 on was heard, in order of first hearing, the last being how it stands."""
     numbers = list(dict.fromkeys(number for number, _ in told))
     if numbers != list(range(1, row["sequence"] + 1)):
         return [f"heard {numbers} of {row['sequence']} events: {row['id']}"]
-    kinds = dict(told)
-    if kinds[row["sequence"]] != f"transaction.{row['status']}":
-        return [f"heard {kinds[row['sequence']]} last: {row['id']} is {row['status']}"]
+    last = dict(told)[row["sequence"]]
+    ended = {"not_sent": "failed", "never_received": "failed"}
+    if last != f"{kind}.{ended.get(row['status'], row['status'])}":
+        return [f"heard {last} last: {row['id']} is {row['status']}"]
     return []
 
 
-def _taken(stage: Stage) -> Counter[str]:
-    """Count by our references how often the providers' own books say that money came."""
-    taken: Counter[str] = Counter()
+def _moved(stage: Stage, way: str) -> Counter[str]:
+    """Count by our references how often the providers' own books say that money moved: in, out, or back."""
+    found: Counter[str] = Counter()
     for seat in stage.fleet.seats.values():
         for moved in seat.notebook.every("moved"):
-            if moved["way"] == "in":
-                taken.update(set(_REFERENCE.findall(f"{moved['order']} {moved['said']}".lower())))
-    return taken
+            if moved["way"] == way:
+                found.update(set(_REFERENCE.findall(f"{moved['order']} {moved['said']}".lower())))
+    return found
