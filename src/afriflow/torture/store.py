@@ -19,7 +19,7 @@ FROM transactions t LEFT JOIN attempts a ON a.merchant_id = t.merchant_id AND a.
 GROUP BY t.merchant_id, t.id
 """
 MONEY_OUT = """
-SELECT merchant_id, id, kind, status, needs_review, sequence, reference FROM disbursements
+SELECT merchant_id, id, kind, status, false AS late, needs_review, sequence, reference FROM disbursements
 """
 # A worker that lives says so every few seconds: how old its last word is, of the job that waits longest for another.
 OLDEST_HEARTBEAT = """

@@ -117,7 +117,8 @@ def _books(row: Record, moved: int) -> list[str]:
         return [f"no money moved, but {said}"]
     if row["status"] in {"requires_payment_method", "requires_action", "processing", "unknown", "pending"}:
         return [f"open: {said}"]
-    return [f"needs review: {said}"] if row["needs_review"] else []
+    # Money after the end of the time to pay is for a person to decide about; nothing else here is.
+    return [f"needs review: {said}"] if row["needs_review"] and not row["late"] else []
 
 
 def _heard(row: Record, kind: str, told: Sequence[tuple[int, str]]) -> list[str]:
@@ -125,7 +126,9 @@ def _heard(row: Record, kind: str, told: Sequence[tuple[int, str]]) -> list[str]
     numbers = list(dict.fromkeys(number for number, _ in told))
     if numbers != list(range(1, row["sequence"] + 1)):
         return [f"heard {numbers} of {row['sequence']} events: {row['id']}"]
-    last = dict(told)[row["sequence"]]
+    kinds = dict(told)
+    asks = kinds[row["sequence"]] == f"{kind}.needs_review"
+    last = kinds[row["sequence"] - asks]
     ended = {"not_sent": "failed", "never_received": "failed"}
     if last != f"{kind}.{ended.get(row['status'], row['status'])}":
         return [f"heard {last} last: {row['id']} is {row['status']}"]
