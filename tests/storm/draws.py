@@ -53,7 +53,7 @@ _POOLS: dict[str, list[Any]] = {
     "number": [1, 2, 3],
     "tries": [0, 1],
     "kind": ["refund", "payout", "payment"],
-    "facts": [{}, {"b": 1, "a": [None, 1.5, "é"], "long": {"z": 1, "y": 2}}],
+    "facts": [{}, {"zz": 1, "b": [None, 1.5, "é"], "abc": {"é": 1, "y": 2}}],
     "dedupe_key": ["follow:x1", "follow:x2", "k1", "k2"],
     "entrypoint": ["follow", "deliver"],
 }
@@ -121,7 +121,7 @@ class Arguments:
             "text": lambda: self._of(chance, _IDS),
             "bytea": lambda: chance.choice([b"", b"\x00\xff", b"b"]),
             "bool": lambda: chance.random() < 0.5,
-            "jsonb": lambda: chance.choice([{}, {"k": 1}, ["v"], "text", 1.5]),
+            "jsonb": lambda: chance.choice([{}, {"zz": 1, "é": True, "abc": [{}]}, ["v"], "text", 1.5]),
             "timestamptz": lambda: BEGIN + timedelta(seconds=chance.randint(-50, 400)),
             "interval": lambda: timedelta(seconds=chance.choice([0, 0, 5])),
             "float8": lambda: chance.choice([0.0, 5.0, 60.0, 0.1]),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
+import msgspec
 from sqlglot import exp
 
 from afriflow.db.engine import json_text
@@ -129,19 +130,18 @@ def _json(value: Any) -> Json:
     if len(text) > 2:
         if "\\u0000" in text:
             raise asyncpg.UntranslatableCharacterError("unsupported Unicode escape sequence")
-        text = json.dumps(_ordered(json.loads(text)), ensure_ascii=False, separators=(",", ":"))
+        text = json_text(_ordered(msgspec.json.decode(text)))
     return Json(text)
 
 
 def _ordered(value: Any) -> Any:
     if value.__class__ is dict:
-        if len(value) < 2:
-            return {key: _ordered(item) for key, item in value.items()}
-        by_length = sorted((len(key.encode()), key) for key in value)
-        return {key: _ordered(value[key]) for _, key in by_length}
-    if value.__class__ is list:
-        return [_ordered(item) for item in value]
-    return value
+        if len(value) > 1:
+            plain = "".join(value).isascii()
+            keys = sorted(sorted(value), key=len if plain else lambda key: len(key.encode()))
+            return {key: _ordered(value[key]) for key in keys}
+        return {key: _ordered(item) for key, item in value.items()}
+    return [_ordered(item) for item in value] if value.__class__ is list else value
 
 
 _TAKERS: dict[str, Callable[[Any], Any]] = {

@@ -28,9 +28,8 @@ class Update:
     async def run(self, writer: Transaction, p: list[Any]) -> tuple[int, list[Row]]:
         count, out = 0, []
         for slots, found in self.found.find(writer, p):
-            row = self._assigned(
-                writer, p, found
-            )  # a row that may not be is refused before anything is waited for
+            # A row that may not be is refused before anything is waited for.
+            row = self._assigned(writer, p, found)
             rows, slot = await self.found.hold(writer, p, slots, found), slots[0]
             if rows is None or (slot.writer is writer and slot.command == writer.command):
                 continue  # it is no longer meant, or this very statement has changed it already
