@@ -108,6 +108,19 @@ class Arguments:
         many = 1 if "int8[]" in self.kinds else chance.randint(1, 2)
         return [self._draw(chance, column, kind, many) for column, kind in pairs]
 
+    def named(self, **values: Any) -> list[Any]:
+        """Give parameters by the columns, or else the types, that they meet; the rest is of no matter."""
+        matterless = {
+            "text": "x1",
+            "bool": False,
+            "bytea": b"",
+            "jsonb": {},
+            "timestamptz": BEGIN,
+            "float8": 60.0,
+        }
+        pairs = zip(self.columns, self.kinds, strict=True)
+        return [values.get(c, values.get(k, matterless.get(k, 1))) for c, k in pairs]
+
     def _draw(self, chance: random.Random, column: str, kind: str, many: int) -> Any:
         if kind == "jsonb[]":
             return [None] * many  # the driver takes a list inside for another dimension
