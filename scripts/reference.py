@@ -36,6 +36,7 @@ from afriflow.core.transaction import (
     TransactionStatus,
     apply_evidence,
 )
+from afriflow.jobs.policy import RULES
 from afriflow.port.factory import specs
 from afriflow.settings import Settings
 
@@ -54,7 +55,8 @@ def documents() -> dict[Path, str]:
         ROOT / "docs/reference/errors.md": errors(),
         ROOT / "docs/reference/traces.md": traces(),
         architecture: filled(
-            architecture.read_text("utf-8"), {"attempts": attempts(), "transactions": transactions()}
+            architecture.read_text("utf-8"),
+            {"attempts": attempts(), "transactions": transactions(), "jobs": jobs()},
         ),
     }
 
@@ -289,6 +291,25 @@ def transactions() -> str:
         row += [_cell(status, step.transaction.status if step else status, None) for step in ended]
         rows.append(row)
     return table(["status", *words, "cancelled by the merchant", "time is over"], rows)
+
+
+def jobs() -> str:
+    """The table of what becomes of a job that raised."""
+    rows: list[list[str]] = []
+    for rule in RULES:
+        names = ", ".join(f"`{kind.__name__}`" for kind in rule.classes)
+        pauses = "the task's own (1 s, 5 s, 30 s, 2 min, 10 min, 1 h)"
+        if rule.pauses_seconds is not None:
+            pauses = ", ".join(_pause(seconds) for seconds in rule.pauses_seconds) or "held at once"
+        rows.append([names, "waits" if rule.waits else pauses, rule.why])
+    return table(["raised", "again after", "because"], rows)
+
+
+def _pause(seconds: float) -> str:
+    for size, unit in _UNITS:
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:g} s"
 
 
 def _transaction(status: TransactionStatus, *, payer_chooses: bool = False) -> TransactionState:

@@ -25,6 +25,7 @@ from afriflow.checkout.idempotency import Idempotency
 from afriflow.checkout.plan import Planner
 from afriflow.checkout.plan_out import OutPlanner
 from afriflow.checkout.request import Limits
+from afriflow.checkout.resolve import Resolver
 from afriflow.checkout.send import Sender
 from afriflow.checkout.session import Sessions
 from afriflow.core.clock import Clock, SystemClock
@@ -40,6 +41,7 @@ from afriflow.merchants.vault import Vault
 from afriflow.port.factory import PaymentFactory
 from afriflow.port.http import open_session
 from afriflow.reconcile.audit import Auditor
+from afriflow.reconcile.remind import Reminder
 from afriflow.reconcile.sweep import Sweeper
 from afriflow.routing.announce import Announcer
 from afriflow.routing.circuit import BreakerLimits
@@ -91,6 +93,8 @@ class Assembly(Ground):
     processor: Processor
     deliverer: Deliverer
     sweeper: Sweeper
+    reminder: Reminder
+    resolver: Resolver
     auditor: Auditor
     refresher: Refresher
     checkout_limits: Limits
@@ -150,6 +154,8 @@ def put_together(ground: Ground) -> Assembly:
         deliverer=Deliverer(database, *delivery, ground.chance),
         # Twice the ladder: what is older has long been marked unresolved and is asked for by hand.
         sweeper=Sweeper(database, 2 * settings.follow_ladder_seconds[-1]),
+        reminder=Reminder(database),
+        resolver=Resolver(database, recorder, clock),
         auditor=Auditor(database),
         refresher=Refresher(database, accounts, factory),
         checkout_limits=Limits(

@@ -30,6 +30,7 @@ def schedules(house: Assembly) -> list[Schedule]:
     return [
         Schedule("sweep", "*/5 * * * *", house.sweeper.sweep),  # open attempts that no job follows
         Schedule("audit", "* * * * *", house.auditor.look),  # does what must hold still hold?
+        Schedule("remind", "0 6 * * *", house.reminder.remind),  # what still waits for a person
         Schedule("refresh", "*/10 * * * *", house.refresher.refresh),  # what each provider account may do now
         Schedule("prune", "17 * * * *", prune),  # the queue's log, ended sessions
     ]
@@ -45,4 +46,4 @@ def make_worker(house: Assembly) -> Worker:
         settings.worker_heartbeat_seconds,
         settings.worker_crashes_max,
     )
-    return Worker(settings.database_url, tasks(house), schedules(house), limits)
+    return Worker(settings.database_url, tasks(house), schedules(house), limits, house.chance)

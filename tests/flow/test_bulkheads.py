@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 from aiohttp import web
-from fleet import Fleet
 
 from afriflow.assembly import Assembly, assemble
 from afriflow.checkout.request import CheckoutRequest, read_checkout
@@ -21,6 +20,7 @@ from afriflow.core.transaction import Mode
 from afriflow.merchants.accounts import make_merchant
 from afriflow.merchants.keys import Caller
 from afriflow.port.factory import specs
+from afriflow.torture.fleet import Fleet
 
 HANG_SECONDS = 3.0
 

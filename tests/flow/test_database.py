@@ -109,6 +109,7 @@ class TestStatements:
             "afriflow.merchants.store.SESSION_DELETE": "known by its token",
             "afriflow.merchants.store.SESSIONS_PRUNE": "housekeeping",
             "afriflow.ledger.store.TRANSACTION_BY_TOKEN": "whose link is it",
+            "afriflow.ledger.store.TRANSACTION_OWNER": "whose payment does a person at a terminal mean",
             "afriflow.ledger.store.REFERENCE_OWNER": "whose reference is it",
             "afriflow.reconcile.store.VIOLATIONS_PER_RULE": "the metric is of the whole house",
             "afriflow.reconcile.rules_store.PROCESSING_HAS_ATTEMPT": "the audit looks at everybody's rows",

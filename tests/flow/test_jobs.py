@@ -1,6 +1,7 @@
 """The queue as we use it: one fate with its transaction, waiting is no failure, nothing that failed disappears."""
 
 import asyncio
+import random
 import uuid
 from typing import Any
 
@@ -15,7 +16,7 @@ LIMITS = WorkerLimits(jobs_max=10, batch=2, poll_seconds=0.1, heartbeat_seconds=
 
 
 async def work_until(fleet: Any, tasks: list[Task], done: asyncio.Event, seconds: float = 20) -> None:
-    worker = Worker(fleet.settings.database_url, tasks, [], LIMITS)
+    worker = Worker(fleet.settings.database_url, tasks, [], LIMITS, random.Random(1))
     working = asyncio.create_task(worker.run())
     try:
         await asyncio.wait_for(done.wait(), seconds)

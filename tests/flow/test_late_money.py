@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 import pytest
 from conftest import eventually
-from fleet import Fleet
 
 from afriflow.core.evidence import Evidence, Failed, Source, Succeeded
 from afriflow.core.method import Failure, FailureCode
@@ -18,6 +17,7 @@ from afriflow.core.transaction import Mode
 from afriflow.merchants.accounts import make_merchant
 from afriflow.merchants.keys import make_key
 from afriflow.port.factory import specs
+from afriflow.torture.fleet import Fleet
 
 DECLINED = Failed(Failure(FailureCode.PAYER_DECLINED))
 

@@ -23,7 +23,6 @@ CLOCKS_AND_LOTS = {
     ("delivery/sign.py", "secrets.token_bytes"): "an endpoint's secret",
     ("demo/merchant.py", "secrets.token_urlsafe"): "the demo's password, made once",
     ("demo/run.py", "random.Random"): "the demo's phones: nobody repeats them",
-    ("jobs/run.py", "random.uniform"): "jitter: jobs that failed together must not come again together",
     ("local/process.py", "time.monotonic"): "how long a server takes to start",
     ("merchants/keys.py", "secrets.token_urlsafe"): "API keys and sessions",
     ("merchants/vault.py", "secrets.token_bytes"): "a nonce for each sealing",

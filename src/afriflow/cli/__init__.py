@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from afriflow.cli.client import checkout, providers, transactions
+from afriflow.cli.desk import jobs, resolve, review
 from afriflow.cli.proof import audit, torture
 from afriflow.cli.simulate import simulate
 from afriflow.cli.words import asynchronous, database_settings, said, t
@@ -104,5 +105,5 @@ def _spec(provider: str) -> Spec:
     return found
 
 
-for _command in (audit, torture, simulate, checkout, transactions, providers):
+for _command in (audit, torture, simulate, checkout, transactions, providers, resolve, review, jobs):
     main.add_command(_command)

@@ -47,15 +47,19 @@ async def checkout(
 @click.command(help=t("transactions"))
 @click.argument("transaction_id", required=False)
 @click.option("--status", default=None)
+@click.option("--needs-review", is_flag=True, help=t("transactions_needs_review"))
+@click.option("--unresolved", is_flag=True, help=t("transactions_unresolved"))
 @click.option("--limit", default=20, show_default=True)
 @asynchronous
-async def transactions(transaction_id: str | None, status: str | None, limit: int) -> None:
+async def transactions(
+    transaction_id: str | None, status: str | None, limit: int, *, needs_review: bool, unresolved: bool
+) -> None:
     if transaction_id:
         await _show("GET", f"/api/transactions/{transaction_id}")
         return
-    page = await _call(
-        "GET", "/api/transactions", query={"limit": str(limit), **({"status": status} if status else {})}
-    )
+    narrowed = {"status": status, "needs_review": needs_review, "unresolved": unresolved}
+    query = {name: str(value).lower() for name, value in narrowed.items() if value}
+    page = await _call("GET", "/api/transactions", query={"limit": str(limit), **query})
     for item in page["data"]:
         method: dict[str, Any] = item["payment_method"] or {}
         operator = method.get("operator") or "-"

@@ -156,6 +156,12 @@ class CodeNotPassedOn(Refusal):
     status = 503
 
 
+class NotResolvable(Conflict):
+    """Nothing here is a person's to decide: its provider may still answer, or it is decided."""
+
+    code = "not_resolvable"
+
+
 class NotRefundable(Conflict):
     code = "not_refundable"
 

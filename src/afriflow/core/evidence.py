@@ -110,8 +110,8 @@ Word = NotSent | Refused | Pending | Succeeded | Failed | Missing | NeverReceive
 class Evidence:
     """One word about one attempt.
 
-    provider_reference: the provider's own id of the order, when this word brought it. by, note: of a person, who
-    decided and on what grounds.
+    provider_reference: the provider's own id of the order, when this word brought it. by, note, proof: of a person: who
+    decided, why, and what it rests on.
     """
 
     source: Source
@@ -119,3 +119,4 @@ class Evidence:
     provider_reference: str | None = None
     by: str | None = None
     note: str | None = None
+    proof: str | None = None

@@ -20,6 +20,11 @@ def flag(transaction: TransactionState, review: Review, why: str) -> Step:
     return doubted(transaction, _no_attempt(transaction), review, why)
 
 
+def reviewed(transaction: TransactionState) -> Step:
+    """Take a transaction off a person's table."""
+    return Step(replace(transaction, review=()), _no_attempt(transaction), changed=True)
+
+
 def end_session(transaction: TransactionState, *, cancelled: bool) -> Step | None:
     """End the time to pay, by the merchant's wish or by the clock; None when the transaction is final already."""
     if transaction.status in FINAL:

@@ -39,13 +39,13 @@ class Snooze(Exception):
 class Task:
     """A kind of job.
 
-    pauses_seconds: waits after each unexpected failure, ±20 %; when they are used up the job is held.
+    pauses_seconds: waits after each failure that `jobs.policy` has no others for.
     concurrency: how many run at once in the whole fleet, 0 = no bound.
     """
 
     name: str
     handler: Handler
-    pauses_seconds: tuple[int, ...] = (1, 5, 30, 120, 600, 3600)
+    pauses_seconds: tuple[float, ...] = (1, 5, 30, 120, 600, 3600)
     concurrency: int = 0
 
 

@@ -22,9 +22,9 @@ from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Context, Job
 from pgqueuer.domain.models import Schedule as ScheduleRow
 
-from afriflow.core.errors import ProviderBusy, Unavailable
 from afriflow.db.engine import dedicated_connection
-from afriflow.jobs.queue import QUEUE_SETTINGS, SCHEMA, Hold, Payload, Schedule, Snooze, Task
+from afriflow.jobs.policy import judge
+from afriflow.jobs.queue import QUEUE_SETTINGS, SCHEMA, Hold, Payload, Schedule, Task
 from afriflow.observe.log import logger, page
 
 _log = logger("jobs")
@@ -36,8 +36,6 @@ FROM {SCHEMA}.pgqueuer_log WHERE job_id = $1
 """
 # The engine counts every new round as an attempt; one that merely waits is no failure.
 _NO_FAILURE = f"UPDATE {SCHEMA}.pgqueuer SET attempts = attempts - 1 WHERE id = $1"
-# While our own database is away no job is to blame: it is tried again when it may be back, and that is no failure.
-_AWAY_SECONDS = 2.0
 # After a lost connection PostgreSQL is usually back within a second.
 _RESTART_SECONDS = 1.0
 
@@ -54,15 +52,21 @@ class WorkerLimits:
 
 
 class Worker:
-    """Runs tasks and schedules until it is told to stop."""
+    """Runs tasks and schedules until it is told to stop. chance: the jitter of pauses."""
 
     def __init__(
-        self, database_url: str, tasks: Sequence[Task], schedules: Sequence[Schedule], limits: WorkerLimits
+        self,
+        database_url: str,
+        tasks: Sequence[Task],
+        schedules: Sequence[Schedule],
+        limits: WorkerLimits,
+        chance: random.Random,
     ) -> None:
         self._database_url = database_url
         self._tasks = tasks
         self._schedules = schedules
         self._limits = limits
+        self._chance = chance
         self._stopping = asyncio.Event()
         self._engine: PgQueuer | None = None
 
@@ -128,7 +132,7 @@ class Worker:
     def _policy(
         self, task: Task, driver: AsyncpgDriver
     ) -> Callable[[EntrypointExecutorParameters], EntrypointExecutor]:
-        crashes_max = self._limits.crashes_max
+        crashes_max, chance = self._limits.crashes_max, self._chance
 
         class Policy(EntrypointExecutor):
             async def execute(self, job: Job, context: Context) -> None:
@@ -136,38 +140,36 @@ class Worker:
                     if await _crashes(driver, job) > crashes_max:
                         raise Hold("its worker died each time it ran this job")
                     await super().execute(job, context)
-                except (Snooze, ProviderBusy) as wait:
-                    seconds = wait.seconds if isinstance(wait, Snooze) else wait.facts["retry_after_seconds"]
-                    raise await _uncounted(driver, job, cast("float", seconds), str(wait)) from wait
-                except Unavailable as error:
-                    _log.warning("job_waits_for_database", task=task.name, reason=repr(error)[:300])
-                    raise await _uncounted(driver, job, _AWAY_SECONDS, repr(error)[:200]) from error
                 except Exception as error:
-                    raise _judged(task, job, error) from error
+                    raise await _judged(driver, task, job, error, chance) from error
 
         return Policy
 
 
-async def _uncounted(driver: AsyncpgDriver, job: Job, seconds: float, why: str) -> RetryRequested:
-    """Have a job run again later as if it had not run now."""
+async def _judged(
+    driver: AsyncpgDriver, task: Task, job: Job, error: Exception, chance: random.Random
+) -> Exception:
+    """Turn what a handler raised into what the engine understands: again later, or held."""
+    # Below zero where a wait was not counted and the engine's own count was then lost with the connection.
+    tries = max(0, job.attempts)
+    verdict = judge(error, tries, task.pauses_seconds, chance)
+    facts = {"task": task.name, "job_id": int(job.id), "attempts": tries, "reason": repr(error)[:300]}
+    if verdict.again_in_seconds is None:
+        page("job_held", **facts)
+        return error
+    if verdict.waits:
+        await _forget_try(driver, job)
+    else:
+        _log.warning("job_failed", again_in_seconds=round(verdict.again_in_seconds, 1), **facts)
+    return RetryRequested(timedelta(seconds=verdict.again_in_seconds), repr(error)[:200])
+
+
+async def _forget_try(driver: AsyncpgDriver, job: Job) -> None:
+    """Have a job that waits counted as if it had not run now."""
     try:
         await driver.execute(_NO_FAILURE, job.id)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
         _log.warning("wait_counted_as_failure", job_id=int(job.id), reason=repr(error)[:200])
-    return RetryRequested(timedelta(seconds=seconds), why)
-
-
-def _judged(task: Task, job: Job, error: Exception) -> Exception:
-    """Decide whether a failed job is tried again or held for a person."""
-    # Below zero where a wait was not counted and the engine's own count was then lost with the connection.
-    tries = max(0, job.attempts)
-    facts = {"task": task.name, "job_id": int(job.id), "attempts": tries, "reason": repr(error)[:300]}
-    if isinstance(error, Hold) or tries >= len(task.pauses_seconds):
-        page("job_held", **facts)
-        return error
-    pause = task.pauses_seconds[tries] * random.uniform(0.8, 1.2)
-    _log.warning("job_failed", again_in_seconds=round(pause, 1), **facts)
-    return RetryRequested(timedelta(seconds=pause), repr(error)[:200])
 
 
 async def _crashes(driver: AsyncpgDriver, job: Job) -> int:

@@ -16,7 +16,7 @@ from afriflow.core.evidence import Evidence, Succeeded, Unclear
 from afriflow.core.ids import Ids
 from afriflow.core.method import NextAction
 from afriflow.core.review import LatePolicy, Review
-from afriflow.core.session import end_session, flag, turn_to_payer
+from afriflow.core.session import end_session, flag, reviewed, turn_to_payer
 from afriflow.core.transaction import LIVE, OPEN, AttemptState, Mode, Step, apply_evidence
 from afriflow.db.engine import Connection, Record, one
 from afriflow.delivery.stage import stage
@@ -94,6 +94,12 @@ class Recorder:
         facts = {"reason": why, "status": row["status"]}
         await self._write(connection, row, step, [(None, "Flagged", "us", facts)])
         page("payment_needs_attention", why=why)
+
+    async def review(self, connection: Connection, row: Record, *, by: str, note: str) -> None:
+        """Keep that a person decided what there was to decide. row: the locked transaction."""
+        step = reviewed(transaction_state(row))
+        facts = {"by": by, "note": note, "reviewed": row["review"], "status": row["status"]}
+        await self._write(connection, row, step, [(None, "Reviewed", "human", facts)])
 
     async def end(
         self, connection: Connection, *, merchant_id: str, transaction_id: str, cancelled: bool
@@ -273,6 +279,6 @@ def story_facts(evidence: Evidence, step: Step) -> dict[str, Any]:
     """Write a word and what it did as the story keeps it."""
     word = evidence.word
     facts = {item.name: getattr(word, item.name) for item in fields(word)}
-    facts |= {"by": evidence.by, "note": evidence.note}
+    facts |= {"by": evidence.by, "note": evidence.note, "proof": evidence.proof}
     stored: dict[str, Any] = msgspec.to_builtins({k: v for k, v in facts.items() if v is not None})
     return {**stored, "attempt_status": step.attempt.status.value, "status": step.transaction.status.value}

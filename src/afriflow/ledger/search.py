@@ -30,6 +30,8 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     text: str | None = None
+    needs_review: bool | None = None
+    unresolved: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,12 @@ async def read_transaction(connection: Connection, caller: Caller, transaction_i
     return row
 
 
+async def owner_of(connection: Connection, transaction_id: str) -> tuple[str, str] | None:
+    """Tell whose transaction it is, and of which mode: for whoever runs the installation, at a terminal."""
+    row = await connection.fetchrow(store.TRANSACTION_OWNER, transaction_id)
+    return None if row is None else (row["merchant_id"], row["mode"])
+
+
 async def read_by_token(connection: Connection, token: str) -> Record:
     """Give the transaction that a payer's link leads to. Raises NotFound."""
     row = await connection.fetchrow(store.TRANSACTION_BY_TOKEN, token)
@@ -64,6 +72,7 @@ async def search(
     t, m = transactions.c, payment_methods.c
     conditions = [t.merchant_id == caller.merchant_id, t.mode == caller.mode.value]
     equal = {t.status: wanted.status, t.country: wanted.country, t.reference: wanted.reference}
+    equal |= {t.needs_review: wanted.needs_review, t.unresolved: wanted.unresolved}
     equal |= {m.operator: wanted.operator, m.msisdn: wanted.phone}
     conditions += [column == value for column, value in equal.items() if value is not None]
     if wanted.provider is not None:

@@ -23,6 +23,7 @@ JOIN transactions t ON t.merchant_id = s.merchant_id AND t.id = s.transaction_id
 LEFT JOIN payment_methods m ON m.merchant_id = t.merchant_id AND m.id = t.payment_method_id
 WHERE s.token = $1
 """
+TRANSACTION_OWNER = "SELECT merchant_id, mode FROM transactions WHERE id = $1"
 TRANSACTION_BY_REFERENCE = """
 SELECT id, status FROM transactions WHERE merchant_id = $1 AND mode = $2 AND reference = $3
 """

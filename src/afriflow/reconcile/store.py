@@ -20,4 +20,12 @@ ON CONFLICT (merchant_id, rule, subject_id) DO UPDATE SET detail = excluded.deta
 """
 VIOLATION_GONE = "DELETE FROM violations WHERE merchant_id = $1 AND rule = $2 AND subject_id = $3"
 VIOLATIONS_PER_RULE = "SELECT rule, count(*) FROM violations GROUP BY rule"
+# Of all merchants: who runs the installation is called.
+WAITS_FOR_PEOPLE = """
+SELECT (SELECT count(*) FROM transactions WHERE unresolved) + (SELECT count(*) FROM disbursements WHERE unresolved)
+           AS unresolved,
+       (SELECT count(*) FROM transactions WHERE needs_review) + (SELECT count(*) FROM disbursements WHERE needs_review)
+           AS needs_review,
+       (SELECT count(*) FROM jobs.pgqueuer WHERE status = 'failed') AS held_jobs
+"""
 ONLY_READ = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"

@@ -119,6 +119,8 @@ class TransactionController(Controller):
         country: Annotated[str | None, QueryParameter(name="country", max_length=2)] = None,
         reference: Annotated[str | None, QueryParameter(name="reference", max_length=100)] = None,
         phone: Annotated[str | None, QueryParameter(name="phone", max_length=32)] = None,
+        needs_review: Annotated[bool | None, QueryParameter(name="needs_review")] = None,
+        unresolved: Annotated[bool | None, QueryParameter(name="unresolved")] = None,
         created_from: Annotated[datetime | None, QueryParameter(name="created_from")] = None,
         created_to: Annotated[datetime | None, QueryParameter(name="created_to")] = None,
     ) -> Page:
@@ -132,6 +134,8 @@ class TransactionController(Controller):
             phone=read_phone(phone, country or caller.country, caller.mode) if phone else None,
             since=_utc(created_from, "?created_from"),
             until=_utc(created_to, "?created_to"),
+            needs_review=needs_review,
+            unresolved=unresolved,
         )
         _no_nul(provider, operator, country, reference)
         limit = min(limit, house.settings.page_limit_max)

@@ -31,6 +31,9 @@ from afriflow.web.sign_in import HOME
 from afriflow.web.story import provider_title, tell
 
 _ROWS = 25
+# What a list is narrowed to: a status, or what waits for a person.
+_WAITS = ("needs_review", "unresolved")
+_STATUSES = (*(item.value for item in TransactionStatus), *_WAITS)
 _ID_CHARACTERS_MAX = 64
 
 
@@ -69,7 +72,7 @@ class PaymentPages(Controller):
     async def list_(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[str]:
         """List payments, newest first, narrowed to what was searched."""
         text, status = read_query(request, "q"), read_query(request, "status")
-        status = status if status in {item.value for item in TransactionStatus} else ""
+        status = status if status in _STATUSES else ""
         cursor = read_query(request, "cursor") or None
         try:
             found = await _find(house, caller, text, status or None, cursor)
@@ -86,7 +89,7 @@ class PaymentPages(Controller):
             shown=shown,
             text=text,
             status_wanted=status,
-            statuses=[item.value for item in TransactionStatus],
+            statuses=_STATUSES,
             narrowed=bool(text or status or cursor),
             next_url=f"{HOME}?{urlencode({**asked, 'cursor': found.next_cursor})}"
             if found.next_cursor
@@ -100,7 +103,7 @@ class PaymentPages(Controller):
         self, request: Request[Any, Any, Any], house: House, caller: Who, transaction_id: FromPath[str]
     ) -> Response[str]:
         """Show one payment with everything that happened to it and everything that was said about it."""
-        merchant_id, transaction_id = caller.merchant_id, _id(transaction_id)
+        merchant_id, transaction_id = caller.merchant_id, read_id(transaction_id)
         async with house.database.connection() as connection:
             row = await read_transaction(connection, caller, transaction_id)
             attempts = await attempts_of(connection, merchant_id, transaction_id)
@@ -122,25 +125,33 @@ class PaymentPages(Controller):
             deliveries=deliveries,
             may_verify=any(attempt["status"] != AttemptStatus.NOT_SENT for attempt in attempts),
             may_cancel=row["status"] not in FINAL and not live,
+            outcomes={
+                attempt["id"]: [
+                    outcome
+                    for outcome in ("succeeded", "failed")
+                    if house.resolver.may_resolve(row, attempt, succeeded=outcome == "succeeded")
+                ]
+                for attempt in attempts
+            },
         )
 
     @post("/transactions/{transaction_id:str}/verify")
     async def verify(self, house: House, caller: Who, transaction_id: FromPath[str]) -> Response[None]:
         """Ask the provider now."""
         try:
-            await house.follower.verify(caller, _id(transaction_id))
+            await house.follower.verify(caller, read_id(transaction_id))
         except Refusal as refusal:
-            return _back(transaction_id, refusal)
-        return _back(transaction_id, "verify")
+            return back_to(transaction_id, refusal)
+        return back_to(transaction_id, "verify")
 
     @post("/transactions/{transaction_id:str}/cancel")
     async def cancel(self, house: House, caller: Who, transaction_id: FromPath[str]) -> Response[None]:
         """Cancel while no money can move."""
         try:
-            await house.sessions.cancel(caller, _id(transaction_id))
+            await house.sessions.cancel(caller, read_id(transaction_id))
         except Refusal as refusal:
-            return _back(transaction_id, refusal)
-        return _back(transaction_id, "cancel")
+            return back_to(transaction_id, refusal)
+        return back_to(transaction_id, "cancel")
 
     @post("/events/{event_id:str}/resend")
     async def send_again(
@@ -154,16 +165,21 @@ class PaymentPages(Controller):
                 house.ids,
                 merchant_id=caller.merchant_id,
                 mode=caller.mode,
-                event_id=_id(event_id),
+                event_id=read_id(event_id),
             )
-        return _back(form.get("transaction", ""), "resend")
+        return back_to(form.get("transaction", ""), "resend")
 
 
 async def _find(house: House, caller: Who, text: str, status: str | None, cursor: str | None) -> Found:
     """Search as people do: a text that can be a phone number is one, unless nobody has it."""
     read = read_sandbox_msisdn if caller.mode is Mode.TEST else read_msisdn
     phone = read(text, caller.country) if text else None
-    wanted = Filter(status=status, text=text or None)
+    wanted = Filter(
+        status=None if status in _WAITS else status,
+        text=text or None,
+        needs_review=True if status == "needs_review" else None,
+        unresolved=True if status == "unresolved" else None,
+    )
     async with house.database.connection() as connection:
         if phone is not None:
             by_phone = replace(wanted, text=None, phone=phone.e164)
@@ -173,7 +189,7 @@ async def _find(house: House, caller: Who, text: str, status: str | None, cursor
         return await search(connection, caller, wanted, limit=_ROWS, cursor=cursor)
 
 
-def _back(transaction_id: str, outcome: str | Refusal) -> Response[None]:
+def back_to(transaction_id: str, outcome: str | Refusal) -> Response[None]:
     """Show the payment again with what the click did. Raises NotFound again: there is nothing to show."""
     if isinstance(outcome, NotFound):
         raise outcome
@@ -181,7 +197,7 @@ def _back(transaction_id: str, outcome: str | Refusal) -> Response[None]:
         query = {"refused": outcome.code, "word": str(outcome.facts.get("status", ""))}
     else:
         query = {"done": outcome}
-    return go_to(f"{HOME}/transactions/{_id(transaction_id)}?{urlencode(query)}")
+    return go_to(f"{HOME}/transactions/{read_id(transaction_id)}?{urlencode(query)}")
 
 
 def _word(request: Request[Any, Any, Any]) -> str:
@@ -190,7 +206,7 @@ def _word(request: Request[Any, Any, Any]) -> str:
     return word if word in {item.value for item in TransactionStatus} else TransactionStatus.PROCESSING.value
 
 
-def _id(text: str) -> str:
+def read_id(text: str) -> str:
     """An id that cannot be one names nothing. Raises NotFound."""
     if not text.replace("_", "").isalnum() or not text.isascii() or len(text) > _ID_CHARACTERS_MAX:
         raise NotFound(id="")

@@ -3,6 +3,7 @@
 from afriflow.web import pay, sign_in
 from afriflow.web.assets import give_asset
 from afriflow.web.dashboard import PaymentPages
+from afriflow.web.dashboard_desk import DecisionPages, JobPages
 from afriflow.web.dashboard_setup import ProviderPages, WebhookPages
 
 PAGES = [
@@ -19,4 +20,6 @@ PAGES = [
     PaymentPages,
     ProviderPages,
     WebhookPages,
+    DecisionPages,
+    JobPages,
 ]

@@ -1,0 +1,125 @@
+"""The commands of whoever looks after an installation: what waits for a person, and the person's decisions."""
+
+import getpass
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from afriflow.cli.words import asynchronous, database_settings, t
+from afriflow.core.clock import SystemClock
+from afriflow.core.errors import NotFound
+from afriflow.core.ids import Ids
+from afriflow.core.transaction import Mode
+from afriflow.db.engine import Database
+from afriflow.observe.log import configure
+
+if TYPE_CHECKING:
+    from afriflow.checkout.resolve import Resolver
+    from afriflow.merchants.keys import Caller
+
+# More is an outage, and a list of an outage is read by its beginning.
+_HELD_MAX = 200
+
+
+@click.command(help=t("resolve"))
+@click.argument("transaction_id")
+@click.option("--attempt", "attempt_id", required=True, help=t("resolve_attempt"))
+@click.option(
+    "--as", "outcome", type=click.Choice(["succeeded", "failed"]), required=True, help=t("resolve_as")
+)
+@click.option("--reason", required=True, help=t("resolve_reason"))
+@click.option("--proof", required=True, help=t("resolve_proof"))
+@click.option("--operator-reference", default=None, help=t("resolve_operator_reference"))
+@asynchronous
+async def resolve(
+    transaction_id: str,
+    attempt_id: str,
+    outcome: str,
+    reason: str,
+    proof: str,
+    operator_reference: str | None,
+) -> None:
+    from afriflow.checkout.resolve import Decision  # noqa: PLC0415 — other commands need no database
+
+    decision = Decision(
+        succeeded=outcome == "succeeded", reason=reason, proof=proof, operator_reference=operator_reference
+    )
+    async with _at_the_desk(transaction_id) as (resolver, caller):
+        await resolver.resolve(caller, transaction_id, attempt_id, decision)
+    click.echo(t("resolved", id=transaction_id))
+
+
+@click.command(help=t("review"))
+@click.argument("transaction_id")
+@click.option("--reason", required=True, help=t("review_reason"))
+@asynchronous
+async def review(transaction_id: str, reason: str) -> None:
+    async with _at_the_desk(transaction_id) as (resolver, caller):
+        await resolver.review(caller, transaction_id, reason)
+    click.echo(t("reviewed", id=transaction_id))
+
+
+@asynccontextmanager
+async def _at_the_desk(transaction_id: str) -> AsyncGenerator[tuple["Resolver", "Caller"]]:
+    """Act for the merchant whose payment it is, under the name of who is signed in to this machine."""
+    from afriflow.checkout.resolve import Resolver  # noqa: PLC0415
+    from afriflow.ledger.record import Recorder  # noqa: PLC0415
+    from afriflow.ledger.search import owner_of  # noqa: PLC0415
+    from afriflow.merchants.keys import caller_of_merchant  # noqa: PLC0415
+
+    async with _database() as database:
+        async with database.connection() as connection:
+            owner = await owner_of(connection, transaction_id)
+            if owner is None:
+                raise NotFound(id=transaction_id)
+            merchant_id, mode = owner
+            who = f"terminal:{getpass.getuser()}"
+            caller = await caller_of_merchant(connection, merchant_id, Mode(mode), who)
+        clock = SystemClock()
+        recorder = Recorder(Ids(clock), clock, database_settings().base_url)
+        yield Resolver(database, recorder, clock), caller
+
+
+@asynccontextmanager
+async def _database() -> AsyncGenerator[Database]:
+    settings = database_settings()
+    configure(log_format=settings.log_format, sentry_dsn=settings.sentry_dsn)
+    database = await Database.connect(
+        settings.database_url, connections_max=1, statement_timeout_seconds=settings.statement_timeout_seconds
+    )
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@click.group(help=t("jobs"))
+def jobs() -> None:
+    """Dispatch to what is done with held jobs."""
+
+
+@jobs.command(help=t("jobs_held"))
+@asynchronous
+async def held() -> None:
+    from afriflow.jobs.held import held_jobs, why_held  # noqa: PLC0415
+
+    async with _database() as database, database.connection() as connection:
+        for job in await held_jobs(connection, _HELD_MAX):
+            why = why_held(job)
+            click.echo(f"{job['id']:>10}  {job['updated']:%Y-%m-%d %H:%M:%S}  {job['task']:<10}{why}")
+
+
+@jobs.command(help=t("jobs_release"))
+@click.argument("job_ids", type=int, nargs=-1)
+@click.option("--all", "everything", is_flag=True, help=t("jobs_release_all"))
+@asynchronous
+async def release(job_ids: tuple[int, ...], *, everything: bool) -> None:
+    from afriflow.jobs.held import held_jobs, release_jobs  # noqa: PLC0415
+
+    async with _database() as database, database.transaction() as connection:
+        there = [int(job["id"]) for job in await held_jobs(connection, _HELD_MAX)]
+        chosen = there if everything else [job_id for job_id in job_ids if job_id in there]
+        await release_jobs(connection, chosen)
+    click.echo(t("jobs_released", count=len(chosen)))

@@ -1,0 +1,91 @@
+"""The dashboard's third part: what waits for a person, and the person's decisions, each kept with who and why."""
+
+from typing import Any
+
+from litestar import Controller, Request, Response, get, post
+from litestar.params import FromPath
+
+from afriflow.checkout.resolve import Decision
+from afriflow.core.errors import Refusal
+from afriflow.jobs.held import held_jobs_of, release_jobs_of, why_held
+from afriflow.web.auth import House, Who, require_person
+from afriflow.web.dashboard import back_to, dashboard_page, read_id
+from afriflow.web.form import read_form, require_own_page
+from afriflow.web.render import go_to
+from afriflow.web.sign_in import HOME
+
+_JOBS = 100
+_WORDS_MAX = 500
+
+
+class DecisionPages(Controller):
+    """What people decide about a payment."""
+
+    path = f"{HOME}/transactions/{{transaction_id:str}}"
+    guards = [require_own_page, require_person]
+    include_in_schema = False
+
+    @post("/review")
+    async def review(
+        self, request: Request[Any, Any, Any], house: House, caller: Who, transaction_id: FromPath[str]
+    ) -> Response[None]:
+        """Take a payment off the table; somebody will ask why, so a reason is wanted."""
+        reason = (await read_form(request)).get("reason", "")[:_WORDS_MAX]
+        if not reason:
+            return back_to(transaction_id, "reason_missing")
+        try:
+            await house.resolver.review(caller, read_id(transaction_id), reason)
+        except Refusal as refusal:
+            return back_to(transaction_id, refusal)
+        return back_to(transaction_id, "review")
+
+    @post("/attempts/{attempt_id:str}/resolve")
+    async def resolve(
+        self,
+        request: Request[Any, Any, Any],
+        house: House,
+        caller: Who,
+        transaction_id: FromPath[str],
+        attempt_id: FromPath[str],
+    ) -> Response[None]:
+        """End an attempt as a person knows that it ended."""
+        form = await read_form(request)
+        reason, proof = (form.get(name, "")[:_WORDS_MAX] for name in ("reason", "proof"))
+        if not (reason and proof) or form.get("as") not in {"succeeded", "failed"}:
+            return back_to(transaction_id, "reason_missing")
+        decision = Decision(
+            succeeded=form["as"] == "succeeded",
+            reason=reason,
+            proof=proof,
+            operator_reference=form.get("operator_reference", "")[:_WORDS_MAX] or None,
+        )
+        try:
+            await house.resolver.resolve(caller, read_id(transaction_id), read_id(attempt_id), decision)
+        except Refusal as refusal:
+            return back_to(transaction_id, refusal)
+        return back_to(transaction_id, "resolve")
+
+
+class JobPages(Controller):
+    """Jobs that wait for a person."""
+
+    path = f"{HOME}/jobs"
+    guards = [require_own_page, require_person]
+    include_in_schema = False
+
+    @get("/")
+    async def list_(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[str]:
+        """List the merchant's held jobs and why each is held."""
+        async with house.database.connection() as connection:
+            rows = await held_jobs_of(connection, caller.merchant_id, _JOBS)
+        jobs = [(row, why_held(row)) for row in rows]
+        return dashboard_page(request, caller, "jobs.html", jobs=jobs)
+
+    @post("/release")
+    async def release(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[None]:
+        """Let one held job, or all of them, run again."""
+        wanted = (await read_form(request)).get("job", "")
+        chosen = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 18 else None
+        async with house.database.transaction() as connection:
+            await release_jobs_of(connection, caller.merchant_id, chosen)
+        return go_to(f"{HOME}/jobs?done=release")
