@@ -22,6 +22,7 @@ from afriflow.checkout.follow import Follower, FollowLimits
 from afriflow.checkout.give_back import GiverBack
 from afriflow.checkout.give_code import CodeGiver
 from afriflow.checkout.idempotency import Idempotency
+from afriflow.checkout.look_alike import LookAlikes
 from afriflow.checkout.plan import Planner
 from afriflow.checkout.plan_out import OutPlanner
 from afriflow.checkout.request import Limits
@@ -135,6 +136,7 @@ def put_together(ground: Ground) -> Assembly:
         database, accounts, factory, *orders, sender, bulkheads, clock, _follow_limits(settings)
     )
     code_giver = CodeGiver(database, factory, recorder, follower, sender, clock)
+    paying, look_alikes = (router, recorder, planner, sender), LookAlikes(settings.look_alike_seconds)
     delivery = (ground.vault, clock, ground.delivery_session, _delivery_limits(settings))
     outgoing = (factory, recorder, out_recorder, out_planner, sender, follower, ids)
     disburser = Disburser(database, idempotency, accounts, router, *outgoing)
@@ -143,8 +145,8 @@ def put_together(ground: Ground) -> Assembly:
         router=router,
         announcer=announcer,
         recorder=recorder,
-        creator=Creator(database, idempotency, router, recorder, planner, sender, ids, clock, base_url),
-        confirmer=Confirmer(database, router, recorder, planner, sender, code_giver, ids, clock),
+        creator=Creator(database, idempotency, *paying, look_alikes, ids, clock, base_url),
+        confirmer=Confirmer(database, *paying, code_giver, look_alikes, ids, clock),
         follower=follower,
         sessions=Sessions(database, recorder, follower),
         disburser=disburser,

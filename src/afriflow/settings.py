@@ -61,6 +61,10 @@ class Settings:
     session_seconds: int = _setting(30 * _MINUTE, "how long a payer may take when the merchant does not say")
     session_seconds_min: int = _setting(60, "a prompt alone lives a minute")
     session_seconds_max: int = _setting(7 * _DAY, "past a week a link should be a payment link")
+    look_alike_seconds: int = _setting(
+        5 * _MINUTE,
+        "the same phone and amount within this time is most likely one order paid twice: a warning",
+    )
     idempotency_wait_seconds: float = _setting(
         10.0, "how long a second request with the same key waits for the first before it hears 409"
     )

@@ -111,6 +111,8 @@ class TestStatements:
             "afriflow.ledger.store.TRANSACTION_BY_TOKEN": "whose link is it",
             "afriflow.ledger.store.TRANSACTION_OWNER": "whose payment does a person at a terminal mean",
             "afriflow.ledger.store.REFERENCE_OWNER": "whose reference is it",
+            "afriflow.torture.store.PAYMENTS": "its database holds nothing but what it did",
+            "afriflow.torture.store.MONEY_OUT": "its database holds nothing but what it did",
             "afriflow.reconcile.store.VIOLATIONS_PER_RULE": "the metric is of the whole house",
             "afriflow.reconcile.rules_store.PROCESSING_HAS_ATTEMPT": "the audit looks at everybody's rows",
             "afriflow.reconcile.rules_store.KEY_LEADS_SOMEWHERE": "the audit looks at everybody's rows",

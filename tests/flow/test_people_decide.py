@@ -17,7 +17,7 @@ from afriflow.core.evidence import Evidence, Failed, Pending, Source, Succeeded
 from afriflow.core.method import Failure, FailureCode
 from afriflow.core.money import Money
 from afriflow.core.transaction import Mode
-from afriflow.jobs.held import held_jobs, held_jobs_of, release_jobs_of, why_held
+from afriflow.jobs.held import explained_jobs, held_jobs
 from afriflow.jobs.queue import Hold, Task, enqueue
 from afriflow.jobs.run import Worker, WorkerLimits
 from afriflow.merchants.keys import Caller
@@ -226,12 +226,12 @@ class TestAtATerminal:
         assert code == 0
         assert output.count("Hold: it never will") == 2, output
         async with desk.house.database.connection() as connection:
-            mine = await held_jobs_of(connection, desk.caller.merchant_id, 10)
-            assert [why_held(row) for row in mine] == ["Hold: it never will"]
-            await release_jobs_of(connection, desk.caller.merchant_id, None)
-            left = await held_jobs(connection, 10)
-            assert len(left) == 1, "another merchant's job is not mine to release"
-            await release_jobs_of(connection, desk.caller.merchant_id, left[0]["id"])
+            mine = await explained_jobs(connection, desk.caller.merchant_id)
+        assert [job.raised for job in mine] == ["Hold: it never will"]
+        code, output = await desk.types("jobs", "release", str(mine[0].id), "999999999")
+        assert (code, output.strip()) == (0, "Released: 1")
+        async with desk.house.database.connection() as connection:
+            assert await explained_jobs(connection, desk.caller.merchant_id) == []
             assert len(await held_jobs(connection, 10)) == 1
         code, output = await desk.types("jobs", "release", "--all")
         assert (code, output.strip()) == (0, "Released: 1")

@@ -18,7 +18,7 @@ from afriflow.local.servers import LocalServers
 CONNECTIONS = 3
 # Ways through a whole table that no simulated payment takes: the keeper of the house at night, and a person.
 WHOLE = {"merchants.store.SESSIONS_PRUNE", "merchants.store.ACCOUNTS_OF_ALL", "jobs.held._PRUNE"}
-WHOLE |= {"merchants.store.ACCOUNTS_OF_PROVIDER", "jobs.held._HELD"}
+WHOLE |= {"merchants.store.ACCOUNTS_OF_PROVIDER", "ledger.store.TRANSACTION_OWNER", "jobs.held._HELD"}
 TEXTS = statements()
 # Their ORDER BY leaves ties, which PostgreSQL may give in any order.
 TIES = {"ledger.store.ATTEMPTS_OF_MANY", "ledger.store.OPEN_WITHOUT_JOB"}

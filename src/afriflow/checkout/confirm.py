@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from afriflow.checkout.call import Planned
 from afriflow.checkout.create import opening
 from afriflow.checkout.give_code import CodeGiver
+from afriflow.checkout.look_alike import LookAlikes
 from afriflow.checkout.plan import Planner, keep_method, load_method
 from afriflow.checkout.request import ConfirmRequest, check_otp, read_method
 from afriflow.checkout.send import Sender
@@ -36,6 +37,7 @@ class Confirmer:
     planner: Planner
     sender: Sender
     code_giver: CodeGiver
+    look_alikes: LookAlikes
     ids: Ids
     clock: Clock
 
@@ -106,7 +108,9 @@ class Confirmer:
             before, row = row, await self.recorder.lock(connection, caller.merchant_id, transaction_id)
             told = [status.value] if status != before["status"] else []
             facts = {"operator": method.operator, "status": status.value, "by": caller.who}
-            await self.recorder.tell(connection, row, told=told, story=[(None, "Confirmed", "payer", facts)])
+            story = [(None, "Confirmed", "payer", facts)]
+            story += await self.look_alikes.note(connection, row, method)
+            await self.recorder.tell(connection, row, told=told, story=story)
             if action is not None:
                 return None
             row = await self.recorder.lock(connection, caller.merchant_id, transaction_id)

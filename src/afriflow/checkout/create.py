@@ -9,6 +9,7 @@ import msgspec
 from afriflow.checkout.call import Planned
 from afriflow.checkout.code_first import asking_for_code
 from afriflow.checkout.idempotency import Claim, Idempotency, make_claim
+from afriflow.checkout.look_alike import LookAlikes
 from afriflow.checkout.plan import Planner, keep_method, plan_expiry
 from afriflow.checkout.request import Checkout
 from afriflow.checkout.send import Sender
@@ -48,6 +49,7 @@ class Creator:
     recorder: Recorder
     planner: Planner
     sender: Sender
+    look_alikes: LookAlikes
     ids: Ids
     clock: Clock
     base_url: str
@@ -112,7 +114,9 @@ class Creator:
                 else ["created"]
             )
             facts = {"status": status.value, "by": caller.who}
-            await self.recorder.tell(connection, row, told=told, story=[(None, "Created", "merchant", facts)])
+            story = [(None, "Created", "merchant", facts)]
+            story += await self.look_alikes.note(connection, row, checkout.method)
+            await self.recorder.tell(connection, row, told=told, story=story)
             if decision is None or action is not None:
                 return True, None
             row = await self.recorder.lock(connection, caller.merchant_id, transaction_id)

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from afriflow.checkout.resolve import Resolver
     from afriflow.merchants.keys import Caller
 
-# More is an outage, and a list of an outage is read by its beginning.
-_HELD_MAX = 200
-
 
 @click.command(help=t("resolve"))
 @click.argument("transaction_id")
@@ -103,12 +100,11 @@ def jobs() -> None:
 @jobs.command(help=t("jobs_held"))
 @asynchronous
 async def held() -> None:
-    from afriflow.jobs.held import held_jobs, why_held  # noqa: PLC0415
+    from afriflow.jobs.held import explained_jobs  # noqa: PLC0415
 
     async with _database() as database, database.connection() as connection:
-        for job in await held_jobs(connection, _HELD_MAX):
-            why = why_held(job)
-            click.echo(f"{job['id']:>10}  {job['updated']:%Y-%m-%d %H:%M:%S}  {job['task']:<10}{why}")
+        for job in await explained_jobs(connection):
+            click.echo(f"{job.id:>10}  {job.updated:%Y-%m-%d %H:%M:%S}  {job.task:<10}{job.raised}")
 
 
 @jobs.command(help=t("jobs_release"))
@@ -116,10 +112,10 @@ async def held() -> None:
 @click.option("--all", "everything", is_flag=True, help=t("jobs_release_all"))
 @asynchronous
 async def release(job_ids: tuple[int, ...], *, everything: bool) -> None:
-    from afriflow.jobs.held import held_jobs, release_jobs  # noqa: PLC0415
+    from afriflow.jobs.held import explained_jobs, release_jobs  # noqa: PLC0415
 
     async with _database() as database, database.transaction() as connection:
-        there = [int(job["id"]) for job in await held_jobs(connection, _HELD_MAX)]
+        there = [job.id for job in await explained_jobs(connection)]
         chosen = there if everything else [job_id for job_id in job_ids if job_id in there]
         await release_jobs(connection, chosen)
     click.echo(t("jobs_released", count=len(chosen)))

@@ -156,6 +156,7 @@ payment_methods = Table(
     _time("created_at"),
     PrimaryKeyConstraint("merchant_id", "id"),
     UniqueConstraint("merchant_id", "mode", "type", "country", "operator", "msisdn"),
+    Index("ix_payment_methods_msisdn", "merchant_id", "mode", "msisdn"),
 )
 
 transactions = Table(
@@ -184,6 +185,7 @@ transactions = Table(
     Column("late", Boolean, nullable=False, server_default=text("false")),
     Column("needs_review", Boolean, nullable=False, server_default=text("false")),
     _json("review"),  # the reasons, while there are any
+    _json("warnings"),  # what its creation was warned about
     Column("unresolved", Boolean, nullable=False, server_default=text("false")),
     _json("routing"),
     Column("idempotency_key", Text, nullable=False),
@@ -206,6 +208,7 @@ transactions = Table(
     ),
     CheckConstraint("refunded_minor = 0 OR status = 'succeeded'", name="refunded_only_when_paid"),
     Index("ix_transactions_recent", "merchant_id", "mode", "id"),
+    Index("ix_transactions_method", "merchant_id", "payment_method_id", "created_at"),
     Index("ix_transactions_status", "merchant_id", "mode", "status", "id"),
     Index("ix_transactions_changed", "updated_at"),
     Index(

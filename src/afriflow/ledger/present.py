@@ -41,6 +41,14 @@ class ShownAttempt(msgspec.Struct, frozen=True):
     updated_at: datetime
 
 
+class ShownWarning(msgspec.Struct, frozen=True):
+    """What looks wrong and was not refused. transaction: the other one."""
+
+    code: str
+    message: str
+    transaction: str
+
+
 class ShownEvent(msgspec.Struct, frozen=True):
     position: int
     kind: str
@@ -73,6 +81,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     late: bool
     needs_review: bool
     review_reasons: tuple[str, ...]
+    warnings: tuple[ShownWarning, ...]
     unresolved: bool
     attempts: tuple[ShownAttempt, ...]
     routing: dict[str, Any] | None
@@ -159,6 +168,7 @@ def _fields(row: Record, attempts: Sequence[Record], base_url: str, language: st
         "late": row["late"],
         "needs_review": row["needs_review"],
         "review_reasons": tuple(row["review"] or ()),
+        "warnings": tuple(_warning(item, language) for item in row["warnings"] or ()),
         "unresolved": row["unresolved"],
         "attempts": shown,
         "routing": show_routing(row["routing"], language),
@@ -174,6 +184,11 @@ def _status(row: Record) -> str:
     if row["refunded_minor"] == 0:
         return row["status"]
     return "refunded" if row["refunded_minor"] == row["amount_minor"] else "partially_refunded"
+
+
+def _warning(stored: Mapping[str, Any], language: str) -> ShownWarning:
+    other = stored["transaction"]
+    return ShownWarning(stored["code"], say(f"warning.{stored['code']}", language, transaction=other), other)
 
 
 def _attempt(row: Record, language: str) -> ShownAttempt:

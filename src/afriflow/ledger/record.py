@@ -6,7 +6,7 @@ In one database transaction: lock, decide (`core.transaction`), append to the st
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -29,6 +29,8 @@ from afriflow.observe.log import bound, logger, page
 from afriflow.port.http import Exchange
 
 _log = logger("ledger")
+# One entry of a story: attempt id, kind, source, facts.
+Entry: TypeAlias = tuple[str | None, str, str, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +139,11 @@ class Recorder:
         row: Record,
         *,
         told: Sequence[str],
-        story: Sequence[tuple[str | None, str, str, dict[str, Any]]],
+        story: Sequence[Entry],
     ) -> None:
         """Write story entries and merchant events for what the caller has just written itself (creation, a choice).
 
-        row: the locked transaction. story: (attempt id, kind, source, facts).
+        row: the locked transaction.
         """
         await self._write(connection, row, None, story, told=told)
 
@@ -199,7 +201,7 @@ class Recorder:
         connection: Connection,
         row: Record,
         step: Step | None,
-        story: Sequence[tuple[str | None, str, str, dict[str, Any]]],
+        story: Sequence[Entry],
         told: Sequence[str] = (),
     ) -> None:
         merchant_id, transaction_id, mode = row["merchant_id"], row["id"], Mode(row["mode"])

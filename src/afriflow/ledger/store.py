@@ -5,7 +5,7 @@ from dataclasses import dataclass
 _TRANSACTION_COLUMNS = """
 t.merchant_id, t.id, t.mode, t.status, t.amount_minor, t.currency, t.refund_reserved_minor, t.refunded_minor, t.country, t.reference,
 t.description, t.customer, t.payment_method_id, t.payer_chooses, t.language, t.return_url, t.cancel_url, t.metadata,
-t.next_action, t.failure, t.late, t.needs_review, t.review, t.unresolved, t.routing, t.idempotency_key, t.token, t.sequence,
+t.next_action, t.failure, t.late, t.needs_review, t.review, t.warnings, t.unresolved, t.routing, t.idempotency_key, t.token, t.sequence,
 t.story_length, t.created_at, t.updated_at, t.expires_at,
 m.type AS method_type, m.operator AS method_operator, m.msisdn AS method_msisdn
 """
@@ -23,7 +23,9 @@ JOIN transactions t ON t.merchant_id = s.merchant_id AND t.id = s.transaction_id
 LEFT JOIN payment_methods m ON m.merchant_id = t.merchant_id AND m.id = t.payment_method_id
 WHERE s.token = $1
 """
-TRANSACTION_OWNER = "SELECT merchant_id, mode FROM transactions WHERE id = $1"
+TRANSACTION_OWNER = """
+SELECT t.merchant_id, t.mode FROM merchants m JOIN transactions t ON t.merchant_id = m.merchant_id WHERE t.id = $1
+"""
 TRANSACTION_BY_REFERENCE = """
 SELECT id, status FROM transactions WHERE merchant_id = $1 AND mode = $2 AND reference = $3
 """
@@ -46,6 +48,15 @@ TRANSACTION_CHOOSE = """
 UPDATE transactions SET payment_method_id = $3, routing = $4, next_action = $5, status = $6, failure = NULL, updated_at = now()
 WHERE merchant_id = $1 AND id = $2
 """
+# What ended without money is no double: people try again.
+TRANSACTION_LOOK_ALIKE = """
+SELECT t.id FROM payment_methods m
+JOIN transactions t ON t.merchant_id = m.merchant_id AND t.payment_method_id = m.id
+WHERE m.merchant_id = $1 AND m.mode = $2 AND m.msisdn = $3 AND t.amount_minor = $4 AND t.currency = $5 AND t.id <> $6
+  AND t.created_at > now() - make_interval(secs => $7) AND t.status NOT IN ('failed', 'cancelled')
+ORDER BY t.id DESC LIMIT 1
+"""
+TRANSACTION_WARN = "UPDATE transactions SET warnings = $3 WHERE merchant_id = $1 AND id = $2"
 TRANSACTION_UNRESOLVED = """
 UPDATE transactions SET unresolved = true, updated_at = now()
 WHERE merchant_id = $1 AND id = $2 AND NOT unresolved

@@ -7,14 +7,13 @@ from litestar.params import FromPath
 
 from afriflow.checkout.resolve import Decision
 from afriflow.core.errors import Refusal
-from afriflow.jobs.held import held_jobs_of, release_jobs_of, why_held
+from afriflow.jobs.held import explained_jobs, release_jobs
 from afriflow.web.auth import House, Who, require_person
 from afriflow.web.dashboard import back_to, dashboard_page, read_id
 from afriflow.web.form import read_form, require_own_page
 from afriflow.web.render import go_to
 from afriflow.web.sign_in import HOME
 
-_JOBS = 100
 _WORDS_MAX = 500
 
 
@@ -77,15 +76,14 @@ class JobPages(Controller):
     async def list_(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[str]:
         """List the merchant's held jobs and why each is held."""
         async with house.database.connection() as connection:
-            rows = await held_jobs_of(connection, caller.merchant_id, _JOBS)
-        jobs = [(row, why_held(row)) for row in rows]
+            jobs = await explained_jobs(connection, caller.merchant_id)
         return dashboard_page(request, caller, "jobs.html", jobs=jobs)
 
     @post("/release")
     async def release(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[None]:
         """Let one held job, or all of them, run again."""
         wanted = (await read_form(request)).get("job", "")
-        chosen = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 18 else None
         async with house.database.transaction() as connection:
-            await release_jobs_of(connection, caller.merchant_id, chosen)
+            mine = await explained_jobs(connection, caller.merchant_id)
+            await release_jobs(connection, [job.id for job in mine if wanted in {"", str(job.id)}])
         return go_to(f"{HOME}/jobs?done=release")

@@ -64,7 +64,7 @@ def _moment(event: Record, provider: str, language: str) -> Moment:
 def _facts(facts: Mapping[str, Any], language: str) -> list[tuple[str, str]]:
     """Choose what is worth reading; amounts and failures in words, the provider's own words beside them."""
     found: dict[str, str] = {}
-    for name in ("by", "note", "proof", "operator", "operator_reference", "reason"):
+    for name in ("by", "note", "proof", "operator", "operator_reference", "reason", "other"):
         if facts.get(name):
             found[name] = str(facts[name])
     if paid := facts.get("paid"):
