@@ -16,10 +16,11 @@ from afriflow.core.method import ActionType, FailureCode, MethodType, NextAction
 from afriflow.core.money import Money
 from afriflow.core.msisdn import Msisdn
 from afriflow.core.operator import countries, operators
+from afriflow.core.transaction import Mode
 from afriflow.port.factory import fill_config
 from afriflow.port.http import Reply
 from afriflow.port.provider import Authorization, Notification, Order, Resend, Secret
-from afriflow.providers.pawapay import SPEC, requests, tables, wire
+from afriflow.providers.pawapay import SPEC, caller, money_out, requests, tables, wire
 from afriflow.providers.pawapay.config import PawaPayConfig
 from afriflow.providers.pawapay.simulator.behaviour import Behaviour
 from afriflow.providers.pawapay.simulator.forms import check_form
@@ -122,6 +123,18 @@ def test_the_simulator_knows_the_same_providers_from_its_own_table() -> None:
         for currency, decimals in rail.currencies.items()
     }
     assert ours == theirs
+
+
+def test_what_is_documented_in_numbers_and_addresses_stands_so_in_the_code() -> None:
+    assert SPEC.base_urls == {
+        Mode.TEST: "https://api.sandbox.pawapay.io",
+        Mode.LIVE: "https://api.pawapay.io",
+    }
+    assert (SPEC.idempotency, SPEC.resend, SPEC.payout_resend) == ("A", Resend.ALWAYS, Resend.ALWAYS)
+    assert SPEC.missing_is_final_after_seconds == 15 * 60
+    assert money_out.BULK_MAX == 20
+    assert 5 <= caller.INITIATE_TIMEOUT_SECONDS <= 10
+    assert 3 <= caller.STATUS_TIMEOUT_SECONDS <= 5
 
 
 def test_the_demo_account_can_be_opened() -> None:
