@@ -93,9 +93,10 @@ class Twin:
         self.connections = list(self.pool._all)
 
     def blockers(self) -> dict[int, set[Any]]:
-        """Who waits, and for whose transactions."""
+        """Who waits and has not been told to go on, and for whose transactions."""
         running = {at: each._running for at, each in enumerate(self.connections) if each._running is not None}
-        return {at: set(before(each)) for at, each in running.items() if each.waits_for is not None}
+        waiting = {at: each for at, each in running.items() if each._waits and not each._waits.done()}
+        return {at: set(before(each)) for at, each in waiting.items()}
 
     def waiting(self) -> set[int]:
         return set(self.blockers())

@@ -104,8 +104,8 @@ class Arguments:
 
     def draw(self, chance: random.Random) -> list[Any]:
         pairs = zip(self.columns, self.kinds, strict=True)
-        # Rows that one statement changes have no order between them, so one job at a time.
-        many = 1 if "int8[]" in self.kinds else chance.randint(1, 2)
+        # Rows that one statement changes have no order between them, so where it matters there is one.
+        many = 1 if self.narrow or "int8[]" in self.kinds else chance.randint(1, 2)
         return [self._draw(chance, column, kind, many) for column, kind in pairs]
 
     def named(self, **values: Any) -> list[Any]:

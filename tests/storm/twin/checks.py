@@ -53,8 +53,10 @@ def conflict(index: Any, key: Any, mine: Slot | None, writer: Transaction) -> Sl
         elif slot.writer is writer:
             if slot.pending is not None and index.key(slot.pending) == key:
                 return slot
-        elif any(row is not None and index.key(row) == key for row in (slot.version, slot.pending)):
-            return slot.writer
+        elif slot.older is None or any(row and index.key(row) == key for row in (slot.version, slot.pending)):
+            return (
+                slot.writer
+            )  # it stands under this key, if only for a step that its transaction has left behind
     return None
 
 
@@ -65,7 +67,7 @@ def taken(table: Table, index: Index) -> asyncpg.UniqueViolationError:
 
 
 async def free(
-    writer: Transaction, table: Table, unique: list[Any], row: Row, mine: Slot | None, arbiters: set[Any]
+    writer: Transaction, table: Table, unique: list[Any], row: Row, mine: Slot | None, arbiters: list[Any]
 ) -> Slot | None:
     """Wait until all keys of a row are free; gives the row that an arbiter found in the way.
 

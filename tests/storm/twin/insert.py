@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 from sqlglot import exp
 from storm.twin.access import conjuncts, facts, implied
-from storm.twin.checks import free, write_checks
+from storm.twin.checks import conflict, free, taken, write_checks
 from storm.twin.expression import Compiler, Relation, Scope
 from storm.twin.kinds import Unsupported
 from storm.twin.result import Columns, only
@@ -24,7 +24,7 @@ class Insert:
     table: Table
     source: Callable[..., list[Row]]
     check: Callable[[Row], None]
-    arbiters: set[Any]
+    arbiters: list[Any]
     settle: Callable[..., Row | None] | None
     settle_check: Callable[[Row], None] | None
     changed: frozenset[int]
@@ -32,23 +32,22 @@ class Insert:
 
     async def run(self, writer: Transaction, p: list[Any]) -> tuple[int, list[Row]]:
         count, out = 0, []
-        unique = [index for index in self.table.indexes if index.unique]
-        unique.sort(key=lambda index: index not in self.arbiters)
         for row in self.source(writer, p):
             self.check(row)
-            written = await self._put(writer, p, unique, row)
+            written = await self._put(writer, p, row)
             if written is not None:
                 count += 1
                 if self.returning is not None:
                     out.append(self.returning(writer, p, written))
         return count, out
 
-    async def _put(self, writer: Transaction, p: list[Any], unique: list[Any], row: Row) -> Row | None:
+    async def _put(self, writer: Transaction, p: list[Any], row: Row) -> Row | None:
         while True:
-            there = await free(writer, self.table, unique, row, None, self.arbiters)
+            there = await free(writer, self.table, self.arbiters, row, None, self.arbiters)
             if there is None:
-                writer.create(self.table.slot(), row)
-                return row
+                if await self._enter(writer, row):
+                    return row
+                continue
             if self.settle is None:
                 return None
             if there.writer is writer and there.command == writer.command:
@@ -67,9 +66,29 @@ class Insert:
                 self.settle_check(new)
             indexes = self.table.touched(self.changed)
             moved = [index for index in indexes if index.unique and index.key(new) != index.key(old)]
-            await free(writer, self.table, moved, new, there, set())
+            await free(writer, self.table, moved, new, there, [])
             writer.write(there, new, indexes)
             return new
+
+    async def _enter(self, writer: Transaction, row: Row) -> bool:
+        """Put a row into one index after the other, as PostgreSQL does: who wants its first key already waits.
+
+        Gives False, and takes the row back, when an arbiter has another one by now.
+        """
+        slot = self.table.slot()
+        writer.create(slot, row)
+        for index in self.table.indexes:
+            key = index.key(row) if index.unique else None
+            while key is not None and (found := conflict(index, key, slot, writer)) is not None:
+                if isinstance(found, Transaction):
+                    await writer.wait_for(found)
+                elif index in self.arbiters:
+                    writer.write(slot, None, self.table.indexes)
+                    return False
+                else:
+                    raise taken(self.table, index)
+            index.add(slot, row)
+        return True
 
 
 def insert(compiler: Compiler, node: exp.Insert) -> tuple[Callable[[], Insert], Columns]:
@@ -143,11 +162,11 @@ def _full(table: Table, names: list[str], codes: list[str], compiler: Compiler) 
 
 def _conflict(
     compiler: Compiler, node: exp.Insert, table: Table, scope: Scope
-) -> tuple[set[Any], str | None, set[str]]:
+) -> tuple[list[Any], str | None, set[str]]:
     """Give the indexes whose conflicts are settled, and the function that settles them by an update."""
     said = node.args.get("conflict")
     if said is None:
-        return set(), None, set()
+        return [], None, set()
     only(said, {"action", "conflict_keys", "index_predicate", "expressions", "where"})
     keys = {item.this.name for item in said.args.get("conflict_keys") or []}
     known = facts(conjuncts(said.args.get("index_predicate")))
@@ -160,7 +179,7 @@ def _conflict(
         raise asyncpg.InvalidColumnReferenceError(
             "no unique constraint matches the ON CONFLICT specification"
         )
-    arbiters = {index for index in table.indexes if index.name in {plan.name for plan in chosen}}
+    arbiters = [index for index in table.indexes if index.name in {plan.name for plan in chosen}]
     if said.args["action"].name == "DO NOTHING":
         return arbiters, None, set()
     old = scope.relations[0].variable

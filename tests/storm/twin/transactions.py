@@ -136,11 +136,12 @@ class Transaction:
                 index.add(slot, row)
 
     def create(self, slot: Slot, row: Row) -> None:
-        """Put a new row into its table."""
-        slot.holder = self
+        """Put a new row into its table, and not yet into its indexes."""
+        slot.holder = slot.writer = self
+        slot.pending, slot.command = row, self.command
         self._held.append(slot)
         slot.table.slots[slot] = None
-        self.write(slot, row, slot.table.indexes)
+        self._changes.append((slot, None, None, None, 0, slot.table.indexes))
 
     def commit(self) -> None:
         engine = self.engine
