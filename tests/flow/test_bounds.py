@@ -7,6 +7,7 @@ import pytest
 from afriflow.core.method import MethodType, PaymentMethod
 from afriflow.core.money import Money
 from afriflow.routing.choose import Decision, Wish
+from afriflow.web.api_providers import shown_accounts
 
 
 @pytest.fixture
@@ -53,3 +54,14 @@ async def test_a_provider_that_cannot_be_asked_keeps_what_it_told_last(
     fleet.house.factory._memories.clear()
     await fleet.house.refresher.refresh()
     assert (await decide(fleet)).stored()["chosen"] == "paydunya"
+
+
+async def test_what_an_account_carries_is_shown_as_its_provider_tells_it(fleet: Any, behave: Any) -> None:
+    await behave(closed_providers=["FREE_SEN"])
+    shown = {item.provider: item for item in await shown_accounts(fleet.house, fleet.ready.caller)}
+    pawapay, paydunya = shown["pawapay"], shown["paydunya"]
+    carried = {route.operator: route for route in pawapay.routes if route.country == "SN"}
+    assert set(carried) == {"orange_sn", "wave_sn"}, "what is closed is not carried"
+    assert carried["orange_sn"].maximum_minor is not None
+    assert {route.operator for route in pawapay.payout_routes} >= {"orange_sn", "wave_sn", "mtn_zm"}
+    assert (pawapay.refunds, paydunya.refunds) == (True, False)

@@ -431,8 +431,15 @@ async def test_a_tampered_callback_is_forged_and_an_unsigned_one_a_hint_unless_s
     bare = replace(told, headers={"content-type": "application/json"})
     assert await judged(world, bare) is Verdict.HINT
     assert await judged(world, bare, signed_callbacks="required") is Verdict.FORGED
+
+
+async def test_a_callback_that_pawapay_signed_long_ago_is_a_reason_to_ask_and_no_proof(world: World) -> None:
+    await world.initiate(order(SUCCEEDS))
+    told = await world.next_notification()
     late = replace(told, received_at=datetime(2030, 1, 1, tzinfo=UTC))
-    assert await judged(world, late) is Verdict.FORGED
+    assert await judged(world, late, signed_callbacks="required") is Verdict.HINT
+    more = replace(late, body=told.body.replace(b"15.0000", b"95.0000"))
+    assert await judged(world, more, signed_callbacks="required") is Verdict.FORGED
 
 
 async def test_public_keys_are_fetched_once_for_a_burst_and_again_for_a_new_key(world: World) -> None:
@@ -462,11 +469,32 @@ async def test_public_keys_are_fetched_once_for_a_burst_and_again_for_a_new_key(
         },
     )
     asked_at = memory["public_keys_doubted_at"]
-    assert await judged(world, stranger) is Verdict.FORGED
+    assert await judged(world, stranger) is Verdict.HINT  # it may be genuine, and we may not ask
     assert memory["public_keys_doubted_at"] == asked_at  # and then not again for a minute
     memory["public_keys_doubted_at"] = datetime(2020, 1, 1, tzinfo=UTC)
     assert await judged(world, stranger) is Verdict.FORGED
     assert memory["public_keys_doubted_at"] > asked_at
+
+
+async def test_a_forger_cannot_have_a_callback_ignored_by_making_us_ask_for_keys_before_they_change(
+    world: World,
+) -> None:
+    await world.initiate(order(SUCCEEDS))
+    told = await world.next_notification()
+    assert await judged(world, told, signed_callbacks="required") is Verdict.SIGNED
+    unknown = told.headers["signature-input"].replace("KEY:1", "KEY:9")
+    forged = replace(told, headers={**told.headers, "signature-input": unknown})
+    assert (
+        await judged(world, forged, signed_callbacks="required") is Verdict.FORGED
+    )  # and the keys were asked for now
+    async with world.session.post(f"{world.base_url}/rotate-key") as response:
+        assert response.status == 200
+    await world.initiate(order(SUCCEEDS))
+    genuine = await world.next_notification()
+    assert await judged(world, genuine, signed_callbacks="required") is Verdict.HINT
+    memory = world.factory._memories[world.open(signed_callbacks="required").account.id]
+    memory["public_keys_doubted_at"] = datetime(2020, 1, 1, tzinfo=UTC)
+    assert await judged(world, genuine, signed_callbacks="required") is Verdict.SIGNED
 
 
 async def test_a_signed_callback_is_a_hint_while_the_keys_cannot_be_had(world: World) -> None:

@@ -131,6 +131,16 @@ def _fits(rule: Rule, wish: Wish) -> bool:
     )
 
 
+def carried(contract: Contract, *, outgoing: bool) -> tuple[Route, ...]:
+    """Give what an account carries now, with the limits that its provider tells of it. outgoing: of payouts."""
+    spec, config = contract.spec, contract.account.config
+    opened = (
+        route for route in (spec.payout_routes if outgoing else spec.routes) if spec.opens(config, route)
+    )
+    bounded = (_bounded(route, contract, outgoing=outgoing)[0] for route in opened)
+    return tuple(route for route in bounded if route is not None)
+
+
 def _route(wish: Wish, contract: Contract) -> tuple[Route | None, str, dict[str, Any]]:
     """Find the account's route for the wish, or the first thing that stands against it, coarse before fine."""
     method, money = wish.method, wish.money
@@ -149,7 +159,7 @@ def _route(wish: Wish, contract: Contract) -> tuple[Route | None, str, dict[str,
         return None, "currency", {"currency": money.currency}
     if not contract.spec.opens(contract.account.config, routes[0]):
         return None, "not_enabled", {"operator": method.operator or method.type.value}
-    route, code, facts = _bounded(routes[0], wish, contract)
+    route, code, facts = _bounded(routes[0], contract, outgoing=wish.is_payout)
     if route is None:
         return None, code, facts
     if not wish.amount_known:
@@ -163,9 +173,9 @@ def _route(wish: Wish, contract: Contract) -> tuple[Route | None, str, dict[str,
     return route, "", {}
 
 
-def _bounded(route: Route, wish: Wish, contract: Contract) -> tuple[Route | None, str, dict[str, Any]]:
+def _bounded(route: Route, contract: Contract, *, outgoing: bool) -> tuple[Route | None, str, dict[str, Any]]:
     """Narrow or widen a route to what the provider told of this very account, None where it told no."""
-    told = [bound for bound in contract.account.bounds if bound.outgoing == wish.is_payout]
+    told = [bound for bound in contract.account.bounds if bound.outgoing == outgoing]
     if not told or route.operator is None:
         return route, "", {}
     for bound in told:

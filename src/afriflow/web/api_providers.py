@@ -9,7 +9,9 @@ from litestar import Controller, get, post
 from litestar.params import FromPath, JSONBody
 
 from afriflow.merchants.accounts import Contract
+from afriflow.port.money_out import Refunds
 from afriflow.port.provider import Route
+from afriflow.routing.choose import carried
 from afriflow.routing.circuit import State
 from afriflow.routing.route import MONEY_IN, MONEY_OUT
 from afriflow.web.api_setup import read_id
@@ -26,7 +28,10 @@ class ShownCircuit(msgspec.Struct, frozen=True):
 
 
 class ShownAccount(msgspec.Struct, frozen=True):
-    """A provider account, what it can carry and how it is. healthy: it takes payments, at least of some operators."""
+    """A provider account, what it can carry and how it is. healthy: it takes payments, at least of some operators.
+
+    routes, payout_routes: with the limits that the provider tells of this account. refunds: whether it can give back.
+    """
 
     id: str
     object: str
@@ -43,6 +48,8 @@ class ShownAccount(msgspec.Struct, frozen=True):
     circuits: tuple[ShownCircuit, ...]
     callback_url: str
     routes: tuple[Route, ...]
+    payout_routes: tuple[Route, ...]
+    refunds: bool
 
 
 class AccountList(msgspec.Struct, frozen=True):
@@ -110,7 +117,9 @@ async def _show(house: House, item: Contract) -> ShownAccount:
         asked_again_at=whole.asked_again_at if whole is not None and is_open else None,
         circuits=tuple(circuits),
         callback_url=item.account.callback_url,
-        routes=tuple(route for route in spec.routes if spec.opens(item.account.config, route)),
+        routes=carried(item, outgoing=False),
+        payout_routes=carried(item, outgoing=True),
+        refunds=isinstance(house.factory.open(item.account).adapter, Refunds),
     )
 
 

@@ -21,5 +21,8 @@ class Believer(Caller):
             return Authenticity(Verdict.SIGNED, judgement.reason)
         if judgement.key_in_doubt:
             # It may be genuine and its key new; pawaPay, asked how the order stands, says what is true.
-            return Authenticity(Verdict.HINT, f"{judgement.reason}; pawaPay's public keys cannot be had now")
+            return Authenticity(Verdict.HINT, f"{judgement.reason}; no newer public keys could be had")
+        if judgement.untimely:
+            # Whether pawaPay signs a callback anew when it sends it again is not documented.
+            return Authenticity(Verdict.HINT, judgement.reason)
         return Authenticity(Verdict.FORGED, judgement.reason)

@@ -19,10 +19,10 @@ KEYS_PAUSE = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """pawaPay's public keys, PEM by id, as they were at a moment."""
+    """pawaPay's public keys, PEM by id. asked_at: they are no older than this."""
 
     pem_by_id: Mapping[str, str]
-    fetched_at: datetime
+    asked_at: datetime
 
 
 class PublicKeys:
@@ -36,15 +36,19 @@ class PublicKeys:
     async def judge(
         self, message: signatures.Signed | signatures.SignedAnswer, received_at: datetime
     ) -> signatures.Judgement:
-        """Judge a signed message; `key_in_doubt` is left only where pawaPay's keys cannot be had now."""
+        """Judge a signed message; `key_in_doubt` is left where no keys could be had that were asked for after it came.
+
+        Keys that are a moment older than the message prove nothing against it: somebody may have made us ask for them
+        just before pawaPay changed its own.
+        """
         began_at = self._clock.now()
         keys = await self._keys()
         judgement = signatures.judge(message, keys.pem_by_id if keys else {}, received_at)
         if not judgement.valid and judgement.key_in_doubt:
             keys = await self._newer_keys(began_at)
             judgement = signatures.judge(message, keys.pem_by_id if keys else {}, received_at)
-        fresh = keys is not None and self._clock.now() - keys.fetched_at <= KEYS_PAUSE
-        return replace(judgement, key_in_doubt=judgement.key_in_doubt and not fresh)
+        certain = keys is not None and keys.asked_at >= began_at
+        return replace(judgement, key_in_doubt=judgement.key_in_doubt and not certain)
 
     async def count(self) -> int:
         """Tell how many keys there are to verify with now."""
@@ -58,18 +62,18 @@ class PublicKeys:
         """
         async with self._lock:
             keys: _Keys | None = self._memory.get("public_keys")
-            if keys is None or self._clock.now() - keys.fetched_at > KEYS_LIFE:
+            if keys is None or self._clock.now() - keys.asked_at > KEYS_LIFE:
                 keys = await self._fetch_at_most("public_keys_tried_at") or keys
             return keys
 
     async def _newer_keys(self, than: datetime) -> _Keys | None:
-        """Give keys that were fetched after a moment, where they may be asked for; else those at hand.
+        """Give keys that were asked for after a moment, where they may be asked for; else those at hand.
 
         A key that nobody knows is asked for at once, however young the others are, and then not again for a while.
         """
         async with self._lock:
             keys: _Keys | None = self._memory.get("public_keys")
-            if keys is None or keys.fetched_at < than:
+            if keys is None or keys.asked_at < than:
                 keys = await self._fetch_at_most("public_keys_doubted_at") or keys
             return keys
 
@@ -84,12 +88,12 @@ class PublicKeys:
         if last is not None and now - last <= KEYS_PAUSE:
             return None
         self._memory[mark] = now
-        fetched = await self._fetched()
+        fetched = await self._fetched(now)
         if fetched is not None:
             self._memory["public_keys"] = fetched
         return fetched
 
-    async def _fetched(self) -> _Keys | None:
+    async def _fetched(self, asked_at: datetime) -> _Keys | None:
         """Read docs.pawapay.io/v2/api-reference/toolkit/public-keys: an array of {id, key}."""
         try:
             reply = await self._fetch()
@@ -102,4 +106,4 @@ class PublicKeys:
             cast("dict[str, Any]", entry) for entry in cast("list[object]", found) if isinstance(entry, dict)
         ]
         pem_by_id = {str(entry.get("id")): str(entry.get("key")) for entry in entries}
-        return _Keys(pem_by_id, self._clock.now())
+        return _Keys(pem_by_id, asked_at)

@@ -100,11 +100,15 @@ class SignedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a signature is worth. key_in_doubt: another set of public keys might lead to another judgement."""
+    """What a signature is worth.
+
+    key_in_doubt: another set of public keys might lead to another judgement. untimely: pawaPay's, but of another time.
+    """
 
     valid: bool
     reason: str
     key_in_doubt: bool = False
+    untimely: bool = False
 
 
 def is_signed(headers: Mapping[str, str]) -> bool:
@@ -144,6 +148,8 @@ def judge(message: Signed | SignedAnswer, public_keys: Mapping[str, str], receiv
             header, text = "signature-input", f"{_LABEL}={value}"
         if not header.startswith("@") and message.headers[header] != text:
             return Judgement(valid=False, reason=f"{header} is not written in its canonical form")
+    if verifier.untimely:
+        return Judgement(valid=False, reason=verifier.untimely, untimely=True)
     return Judgement(valid=True, reason=f"signed with {parameters['keyid']}")
 
 
@@ -250,19 +256,25 @@ class _OneKey(HTTPSignatureKeyResolver):
 
 
 class _Verifier(HTTPMessageVerifier):
-    """The library's verifier with our clock: a notification is judged by the moment it came, both ways."""
+    """The library's verifier with our clock: a notification is judged by the moment it came, both ways.
+
+    untimely: why a signature proves nothing now, though it may be right; the library looks at time before all else.
+    """
 
     def __init__(self, algorithm: type[Any], key: str, received_at: datetime) -> None:
         super().__init__(signature_algorithm=algorithm, key_resolver=_OneKey(key))
         self._received_at = received_at
+        self.untimely: str | None = None
 
     def validate_created_and_expires(self, sig_input: Any, max_age: timedelta | None = None) -> None:  # noqa: ARG002
         created, expires = sig_input.params.get("created"), sig_input.params.get("expires")
         now = self._received_at.timestamp()
-        if created is None or abs(now - created) > SKEW_SECONDS:
-            raise InvalidSignature("signed too long ago, or in the future")
-        if expires is not None and now > expires + SKEW_SECONDS:
-            raise InvalidSignature("expired")
+        if created is None:
+            raise InvalidSignature("signed at no moment")
+        if abs(now - created) > SKEW_SECONDS:
+            self.untimely = "signed too long ago, or in the future"
+        elif expires is not None and now > expires + SKEW_SECONDS:
+            self.untimely = "expired"
 
 
 def _is_canonical_base64(text: str) -> bool:
