@@ -3,20 +3,27 @@
 from afriflow.assembly import Assembly
 from afriflow.jobs.held import prune_log
 from afriflow.jobs.queue import Schedule, Task
-from afriflow.jobs.run import Worker, WorkerLimits
+from afriflow.jobs.run import Lanes, Worker, WorkerLimits
 from afriflow.merchants.keys import prune_sessions
 
 
-def tasks(house: Assembly) -> list[Task]:
-    """What is put off: the names stand in the queue, so they outlive releases."""
-    return [
+def tasks(house: Assembly) -> tuple[list[Task], list[Task]]:
+    """What is put off, in two lanes: the names stand in the queue, so they outlive releases.
+
+    Within a lane the more urgent goes first. What has happened would always go before what must be asked, and under
+    load nobody would be asked any more: so each lane has a worker of its own in every process (L3).
+    """
+    happened = [
+        Task("process", house.processor.process),  # read a notification that the door has kept
+        Task("deliver", house.deliverer.deliver),  # tell the merchant
+    ]
+    due = [
         Task("follow", house.follower.follow),  # ask the provider until the attempt is final
         Task("ask", house.follower.ask),  # a contradiction: ask once more, whatever we believe
         Task("give_back", house.giver_back.give_back),  # late money, money paid twice
-        Task("process", house.processor.process),  # read a notification that the door has kept
-        Task("deliver", house.deliverer.deliver),  # tell the merchant
         Task("expire", house.sessions.expire),  # the time to pay is over
     ]
+    return happened, due
 
 
 def schedules(house: Assembly) -> list[Schedule]:
@@ -36,8 +43,8 @@ def schedules(house: Assembly) -> list[Schedule]:
     ]
 
 
-def make_worker(house: Assembly) -> Worker:
-    """Give a worker for this process."""
+def make_worker(house: Assembly) -> Lanes:
+    """Give the workers of this process."""
     settings = house.settings
     limits = WorkerLimits(
         settings.worker_jobs_max,
@@ -46,4 +53,10 @@ def make_worker(house: Assembly) -> Worker:
         settings.worker_heartbeat_seconds,
         settings.worker_crashes_max,
     )
-    return Worker(settings.database_url, tasks(house), schedules(house), limits, house.chance)
+    happened, due = tasks(house)
+    return Lanes(
+        [
+            Worker(settings.database_url, happened, [], limits, house.chance),
+            Worker(settings.database_url, due, schedules(house), limits, house.chance),
+        ]
+    )

@@ -23,6 +23,7 @@ from afriflow.core.money import AMOUNT_MINOR_MAX
 from afriflow.db.engine import Database
 from afriflow.db.migrate import migrate
 from afriflow.db.tables import metadata
+from afriflow.delivery.store import DELIVERY_TRIED
 from afriflow.ledger.store import Sending
 from afriflow.local.servers import LocalServers
 
@@ -290,6 +291,31 @@ class TestWhatMustNeverBe:
         await self.insert(connection, "provider_accounts", merchant_id="mer_1", **account)
         with pytest.raises(asyncpg.UniqueViolationError, match="uq_provider_accounts_id"):
             await self.insert(connection, "provider_accounts", merchant_id="mer_2", **account)
+
+
+@pytest.mark.parametrize(
+    ("ended", "late", "stands"),
+    [
+        ("delivered", "waiting", "delivered"),
+        ("delivered", "given_up", "delivered"),
+        ("given_up", "waiting", "given_up"),
+        ("given_up", "delivered", "delivered"),
+        ("waiting", "waiting", "waiting"),
+    ],
+)
+async def test_a_worker_that_comes_back_late_takes_back_no_delivery(
+    connection: Any, ended: str, late: str, stands: str
+) -> None:
+    """A second process delivers while the first is stopped: the job is gone then, and nobody would try again."""
+    await connection.execute(
+        "INSERT INTO deliveries (merchant_id, id, mode, event_id, endpoint_id, subject_id, sequence, status)"
+        " VALUES ('mer_1', 'dlv_1', 'test', 'evt_1', 'wep_1', 'txn_1', 1, 'waiting')"
+    )
+    for status in (ended, late):
+        await connection.execute(DELIVERY_TRIED, "mer_1", "dlv_1", None, "", "TimeoutError", 1, status, 5.0)
+    row = await connection.fetchrow("SELECT status, tries, finished_at FROM deliveries WHERE id = 'dlv_1'")
+    assert (row["status"], row["tries"]) == (stands, 2)
+    assert (row["finished_at"] is None) is (stands == "waiting")
 
 
 async def test_the_database_answers_only_what_is_on_disk(url: str) -> None:

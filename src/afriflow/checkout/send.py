@@ -12,7 +12,7 @@ from afriflow.checkout.bulkhead import Bulkheads, Errand
 from afriflow.checkout.call import Planned, kind_of, operation_of, operator_of, start, statements
 from afriflow.checkout.plan import Planner, body_hash
 from afriflow.core.clock import Clock
-from afriflow.core.errors import AfriFlowError, Fault, ProviderBusy
+from afriflow.core.errors import AfriFlowError, Fault, ProviderBusy, Unavailable
 from afriflow.core.evidence import Evidence, NotSent, Pending, Refused, Source, Unclear, Word
 from afriflow.core.method import Failure, FailureCode, NextAction
 from afriflow.core.transaction import FINAL, TransactionStatus
@@ -133,6 +133,8 @@ class Sender:
             answer = Answer(Unclear("the provider took longer than the send's lease"))
         except LeaseLost:
             answer = Answer(Unclear("another process took the send over"))
+        except Unavailable:
+            answer = Answer(Unclear("our own database was away in the middle of the send"))
         except Exception as error:  # noqa: BLE001 — an adapter's mistake must not lose track of money
             page("adapter_failed", provider=account.provider, reason=repr(error)[:300])
             answer = Answer(Unclear(f"the adapter failed: {type(error).__name__}"))

@@ -11,10 +11,11 @@ SELECT merchant_id, id, mode, provider, account_id, method, path, headers, body,
        attempt_id, received_at
 FROM webhook_events WHERE merchant_id = $1 AND id = $2
 """
+# A worker that was stopped in the middle takes back no effect that another has had meanwhile.
 EVENT_HANDLED = """
 UPDATE webhook_events SET status = $3, outcome = $4, transaction_id = coalesce(transaction_id, $5),
        attempt_id = coalesce(attempt_id, $6), handled_at = now()
-WHERE merchant_id = $1 AND id = $2
+WHERE merchant_id = $1 AND id = $2 AND (status = 'received' OR $3 = 'handled')
 """
 EVENT_ADOPT = """
 UPDATE webhook_events SET merchant_id = $2, mode = $3, account_id = $4 WHERE merchant_id = '' AND id = $1

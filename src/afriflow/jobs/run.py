@@ -146,6 +146,22 @@ class Worker:
         return Policy
 
 
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """Workers beside each other in one process: a backlog in one lane holds up no other."""
+
+    workers: Sequence[Worker]
+
+    async def run(self) -> None:
+        """Work until `stop`."""
+        await asyncio.gather(*(worker.run() for worker in self.workers))
+
+    def stop(self) -> None:
+        """Finish what is running, take nothing new."""
+        for worker in self.workers:
+            worker.stop()
+
+
 async def _judged(
     driver: AsyncpgDriver, task: Task, job: Job, error: Exception, chance: random.Random
 ) -> Exception:

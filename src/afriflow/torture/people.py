@@ -21,11 +21,13 @@ _PLAIN_ENDING = "555"
 _DECISIONS = {
     Action.APPROVE: 72,
     Action.DECLINE: 12,
-    Action.IGNORE: 8,
+    Action.IGNORE: 2,
     Action.NO_FUNDS: 5,
     Action.WRONG_PIN: 3,
 }
 _THINKS_SECONDS_MAX = 4.0
+# Some take so long that the time to pay is over when they decide.
+_HESITATE, _HESITATES_SECONDS_MAX = 0.06, 30.0
 # One order in so many is a payout; of the payments so many are refunded, and so many are asked for twice at once.
 _PAYOUT_EVERY, _REFUNDED, _TWICE = 10, 0.1, 0.1
 # The same request may be taken later: the first one is at work, or every provider fails just now.
@@ -51,8 +53,9 @@ class Payers(Handset):
         if prompt.can_be_decided:
             chance = random.Random(f"{self._seed} {prompt.provider} {prompt.order}")
             [action] = chance.choices(list(_DECISIONS), list(_DECISIONS.values()))
+            most = _HESITATES_SECONDS_MAX if chance.random() < _HESITATE else _THINKS_SECONDS_MAX
             task = asyncio.get_running_loop().create_task(
-                self._think(prompt.id, action, chance.uniform(0.1, _THINKS_SECONDS_MAX))
+                self._think(prompt.id, action, chance.uniform(0.1, most))
             )
             self._thinking.add(task)
             task.add_done_callback(self._thinking.discard)

@@ -21,7 +21,7 @@ from afriflow.torture.people import Ears, Payers
 
 # Ladders of seconds in place of hours; the rungs' order and meaning are the same.
 _SETTINGS = {
-    "AFRIFLOW_FOLLOW_LADDER_SECONDS": "1,2,3,4,6,8,10,15,20",
+    "AFRIFLOW_FOLLOW_LADDER_SECONDS": "1,2,3,4,6,8,10,15,20,30,40",
     "AFRIFLOW_SEND_LEASE_SECONDS": "12",
     "AFRIFLOW_PROVIDER_TIMEOUT_SECONDS": "5",
     "AFRIFLOW_IDEMPOTENCY_LEASE_SECONDS": "15",

@@ -6,7 +6,8 @@ WHERE status IN ('requires_payment_method', 'requires_action', 'processing')
 UNION ALL
 SELECT 'attempt', merchant_id, reference FROM attempts WHERE status IN ('planned', 'unknown', 'pending')
 UNION ALL
-SELECT 'money out', merchant_id, reference FROM disbursements WHERE status IN ('unknown', 'pending')
+SELECT CASE status WHEN 'unknown' THEN 'never arrived' ELSE 'money out' END, merchant_id, reference FROM disbursements
+WHERE status IN ('unknown', 'pending')
 UNION ALL
 SELECT 'delivery', merchant_id, id FROM deliveries WHERE status = 'waiting'
 UNION ALL

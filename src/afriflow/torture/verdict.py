@@ -64,7 +64,9 @@ async def judge(stage: Stage, merchant: Merchant, patience_seconds: float) -> Ve
 
 
 async def _is_quiet(stage: Stage) -> bool:
-    """Whether nothing is under way but attempts that nobody paid: their payers ignore the prompt, for hours."""
+    """Whether nothing is under way but what no money moved for: attempts whose payers ignore the prompt, and orders that
+    never arrived, of which the provider's own quarantine lets us believe so only after a quarter of an hour and more.
+    """
     if stage.payers.deciding:
         return False
     try:
@@ -72,10 +74,10 @@ async def _is_quiet(stage: Stage) -> bool:
             rows = await connection.fetch(store.UNDER_WAY)
     except AfriFlowError:
         return False
-    if any(row["kind"] != "attempt" for row in rows):
+    if any(row["kind"] not in {"attempt", "never arrived"} for row in rows):
         return False
-    taken = _moved(stage, "in")
-    return not any(taken[row["reference"]] for row in rows)
+    moved = _moved(stage, "in") + _moved(stage, "out") + _moved(stage, "back")
+    return not any(moved[row["reference"]] for row in rows)
 
 
 async def _compare(stage: Stage, merchant: Merchant, verdict: Verdict) -> None:
@@ -115,7 +117,8 @@ def _books(row: Record, moved: int) -> list[str]:
         return [f"money moved, but {said}"]
     if not moved and row["status"] == "succeeded":
         return [f"no money moved, but {said}"]
-    if row["status"] in {"requires_payment_method", "requires_action", "processing", "unknown", "pending"}:
+    # An order of money out that never arrived is `unknown` until the provider's quarantine is over.
+    if row["status"] in {"requires_payment_method", "requires_action", "processing", "pending"}:
         return [f"open: {said}"]
     # Money after the end of the time to pay is for a person to decide about; nothing else here is.
     return [f"needs review: {said}"] if row["needs_review"] and not row["late"] else []
@@ -129,8 +132,8 @@ def _heard(row: Record, kind: str, told: Sequence[tuple[int, str]]) -> list[str]
     kinds = dict(told)
     asks = kinds[row["sequence"]] == f"{kind}.needs_review"
     last = kinds[row["sequence"] - asks]
-    ended = {"not_sent": "failed", "never_received": "failed"}
-    if last != f"{kind}.{ended.get(row['status'], row['status'])}":
+    as_told = {"not_sent": "failed", "never_received": "failed", "unknown": "processing"}
+    if last != f"{kind}.{as_told.get(row['status'], row['status'])}":
         return [f"heard {last} last: {row['id']} is {row['status']}"]
     return []
 
