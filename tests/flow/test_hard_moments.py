@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import eventually
 from phones import a_phone
 
 
@@ -91,6 +92,12 @@ async def test_payments_go_through_with_redis_killed_and_keys_still_name_one_pay
     await merchant.until(answers[0][1]["id"], "succeeded")
 
 
+async def the_worker_runs(fleet: Any) -> bool:
+    """A process that finds no PostgreSQL when it starts ends and is started again by whoever started it."""
+    log = fleet.home / "log" / "worker.log"
+    return log.exists() and "worker_runs" in log.read_text()
+
+
 async def test_postgresql_killed_means_503_and_then_everything_goes_on(
     fleet: Any, people_of_the_fleet: Any, session: Any
 ) -> None:
@@ -98,6 +105,7 @@ async def test_postgresql_killed_means_503_and_then_everything_goes_on(
     fleet.start("api", "serve")
     fleet.start("worker", "work")
     await fleet.answers(session)
+    await eventually(lambda: the_worker_runs(fleet), bool, "the worker to run")
     phone = a_phone("+22177", 7)
     made = await merchant.pay("orange_sn", phone)
     os.kill(fleet.servers.process_ids["postgres"], signal.SIGKILL)

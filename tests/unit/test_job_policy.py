@@ -28,7 +28,13 @@ def verdicts(error: Exception) -> list[float | None]:
 
 @pytest.mark.parametrize(
     ("error", "seconds"),
-    [(Snooze(17.0), 17.0), (ProviderBusy(retry_after_seconds=40), 40.0), (Unavailable(), 2.0)],
+    [
+        (Snooze(17.0), 17.0),
+        (ProviderBusy(retry_after_seconds=40), 40.0),
+        (Unavailable(), 2.0),
+        (asyncpg.InterfaceError("connection is closed"), 2.0),
+        (asyncpg.ConnectionDoesNotExistError("closed in the middle of operation"), 2.0),
+    ],
 )
 def test_a_wait_is_as_long_as_was_asked_and_costs_no_try_however_often(
     error: Exception, seconds: float

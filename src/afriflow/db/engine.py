@@ -23,14 +23,18 @@ class Connection(Protocol):
     async def fetchval(self, query: str, *args: object) -> Any: ...
 
 
-_AWAY = (
+# What the driver says when PostgreSQL is not there, or not there any more.
+POSTGRESQL_AWAY: tuple[type[Exception], ...] = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # what the driver says when a connection broke between two of its steps
+    asyncpg.InternalClientError,  # a connection broke between two of the driver's steps
+)
+_AWAY = (
+    *POSTGRESQL_AWAY,
     ConnectionError,
     TimeoutError,
     FileNotFoundError,  # the Unix socket of a server that is restarting

@@ -12,6 +12,7 @@ import asyncpg
 import msgspec
 
 from afriflow.core.errors import Fault, ProviderBusy, Refusal, Unavailable
+from afriflow.db.engine import POSTGRESQL_AWAY
 from afriflow.jobs.queue import Hold, Snooze
 
 # Jobs that failed together must not come again together.
@@ -31,7 +32,7 @@ class Rule:
 RULES = (
     Rule((Snooze,), "nothing is wrong, but not now; the handler says when", waits=True),
     Rule((ProviderBusy,), "the provider has enough to do; it says when", waits=True),
-    Rule((Unavailable,), "our own database is away: no job is to blame", waits=True),
+    Rule((Unavailable, *POSTGRESQL_AWAY), "our own database is away: no job is to blame", waits=True),
     Rule((Hold,), "the handler knows that it will never succeed", pauses_seconds=()),
     Rule((Refusal,), "what is refused now is refused tomorrow", pauses_seconds=()),
     Rule((msgspec.ValidationError, msgspec.DecodeError), "a payload does not mend itself", pauses_seconds=()),
