@@ -165,10 +165,14 @@ class Arguments:
         return chance.choice(pool[: (len(pool) + 1) // 2] if self.narrow else pool)
 
 
+# A parameter inside these becomes, or is compared with, what they are part of.
+_SEEN_THROUGH = (exp.Paren, exp.Cast, exp.Any, exp.Add, exp.Sub, exp.Coalesce, exp.If, exp.Case)
+
+
 def _column(node: exp.Parameter) -> str:
     """Give the column that a parameter meets."""
     above = node.parent
-    while isinstance(above, exp.Paren | exp.Cast | exp.Any | exp.Add | exp.Sub | exp.Coalesce):
+    while isinstance(above, _SEEN_THROUGH):
         if isinstance(above, exp.Coalesce | exp.Add | exp.Sub) and (near := above.find(exp.Column)):
             return near.name
         above = above.parent
