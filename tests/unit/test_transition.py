@@ -170,6 +170,15 @@ def test_once_the_provider_has_spoken_nothing_sent_is_no_evidence(word: Word) ->
     assert not apply_evidence(transaction, attempt, Evidence(Source.ANSWER, word)).changed
 
 
+@pytest.mark.parametrize("word", [NotSent(AWAY), Refused(REJECTED, elsewhere=True)])
+def test_of_an_order_that_was_sent_twice_no_single_send_proves_that_nothing_came(word: Word) -> None:
+    transaction = TransactionState(TransactionStatus.PROCESSING, MONEY, payer_chooses=False)
+    once = AttemptState(AttemptStatus.UNKNOWN, MONEY, OURS)
+    evidence = Evidence(Source.ANSWER, word)
+    assert apply_evidence(transaction, once, evidence).changed
+    assert not apply_evidence(transaction, replace(once, sends=2), evidence).changed
+
+
 def test_an_order_in_doubt_is_marked_for_a_person_once_and_nothing_else_changes() -> None:
     def rule(transaction: Any, attempt: Any, evidence: Any, _f: Any, step: Step) -> bool:
         if not (isinstance(evidence.word, Unclear) and evidence.word.review):

@@ -1,6 +1,7 @@
 """The two things that are said to a provider about an order, whichever way its money goes: do it, and how is it?"""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from afriflow.core.errors import Fault
 from afriflow.db.engine import Record
@@ -17,13 +18,15 @@ AnyOrder = Order | PayoutOrder | RefundOrder
 class Planned:
     """An order whose intent is committed and which may now be sent, once.
 
-    row: its attempt or disbursement. send: the number of this send.
+    row: its attempt or disbursement. send: the number of this send. permitted_at: when its lease began, by the
+    loop's clock, and not later.
     """
 
     row: Record
     account: Account
     order: AnyOrder
     send: int
+    permitted_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
 
 async def start(opened: OpenProvider, order: AnyOrder, keep: Keep) -> Answer:

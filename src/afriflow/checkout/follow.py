@@ -1,5 +1,6 @@
 """Asking until it is known: an attempt settles though every callback and every answer was lost."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,10 +15,8 @@ from afriflow.core.clock import Clock
 from afriflow.core.errors import Fault, NotFound, NotVerifiable, ProviderBusy
 from afriflow.core.evidence import (
     Evidence,
-    Failed,
     Missing,
     NeverReceived,
-    Pending,
     Source,
     Succeeded,
     Unclear,
@@ -246,6 +245,7 @@ class Follower:
         self, opened: OpenProvider, planned: Planned, attempt: Record
     ) -> tuple[Word | None, Record]:
         """Send the same order again, with a new permission that only one process gets; without it, None."""
+        asked_at = asyncio.get_running_loop().time()
         async with self.database.connection() as connection:
             send = await connection.fetchval(
                 statements(attempt).resend,
@@ -256,15 +256,11 @@ class Follower:
             )
         if send is None:
             return None, attempt
-        answer = await self.sender.call(opened, replace(planned, send=send))
-        word = answer.word
-        if not isinstance(answer.word, Pending | Succeeded | Failed | Unclear):
-            # A refusal of this send proves nothing about the first one.
-            answer = Answer(Unclear(f"sent again: {type(answer.word).__name__}"), answer.provider_reference)
+        answer = await self.sender.call(opened, replace(planned, send=send, permitted_at=asked_at))
         after = await self._record(opened, attempt, answer, Source.ANSWER)
         async with self.database.connection() as connection:
             await connection.execute(statements(attempt).landed, attempt["merchant_id"], attempt["id"], send)
-        return word, after
+        return answer.word, after
 
     def _in_flight(self, attempt: Record) -> bool:
         until: datetime | None = attempt["in_flight_until"]

@@ -1,5 +1,6 @@
 """How an attempt comes to be: its row, its id at the provider and its follow-up job, before a byte is sent."""
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
@@ -57,6 +58,7 @@ class Planner:
             None,
             otp,
         )
+        permitted_at = asyncio.get_running_loop().time()
         await connection.execute(
             store.ATTEMPT_INSERT,
             merchant_id,
@@ -82,7 +84,7 @@ class Planner:
             key=follow_key(attempt_id),
             delay_seconds=self.first_check_seconds,
         )
-        return Planned(attempt, account, order, 1)
+        return Planned(attempt, account, order, 1, permitted_at)
 
     async def order(
         self,

@@ -1,5 +1,6 @@
 """How money out is ordered: the disbursement, its id at the provider and its follow-up job, before a byte is sent."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +67,7 @@ class OutPlanner:
         )
         method = await one(connection, store.METHOD, caller.merchant_id, intent.method_id)
         order = self._order(caller.merchant_name, disbursement_id, reference, intent, method)
+        permitted_at = asyncio.get_running_loop().time()
         inserted = await connection.execute(
             store.DISBURSEMENT_INSERT,
             caller.merchant_id,
@@ -102,7 +104,7 @@ class OutPlanner:
             key=follow_key(disbursement_id),
             delay_seconds=self.first_check_seconds,
         )
-        return Planned(row, account, order, 1)
+        return Planned(row, account, order, 1, permitted_at)
 
     async def order(
         self, connection: Connection, merchant_name: str, row: Record

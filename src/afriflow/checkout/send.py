@@ -126,11 +126,15 @@ class Sender:
         if not permission.allowed:  # it closed between routing and here; nothing was sent
             return Answer(NotSent(Failure(FailureCode.PROVIDER_UNAVAILABLE, "breaker_open")))
         begun = asyncio.get_running_loop().time()
+        # A machine that stood still since it was permitted sends nothing: others may have taken the order over.
+        lease_ends = planned.permitted_at + self.planner.lease_seconds - _LEASE_MARGIN_SECONDS
         try:
-            async with asyncio.timeout(self.planner.lease_seconds - _LEASE_MARGIN_SECONDS):
+            if begun >= lease_ends:
+                raise TimeoutError
+            async with asyncio.timeout_at(lease_ends):
                 answer = await call()
         except TimeoutError:
-            answer = Answer(Unclear("the provider took longer than the send's lease"))
+            answer = Answer(Unclear("the send's lease ran out"))
         except LeaseLost:
             answer = Answer(Unclear("another process took the send over"))
         except Unavailable:

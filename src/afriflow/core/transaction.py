@@ -90,15 +90,17 @@ class TransactionState:
 
 @dataclass(frozen=True, slots=True)
 class AttemptState:
-    """The part of an attempt that evidence can change.
+    """The part of an attempt that evidence can change, and what it is judged by.
 
-    reference: our id as the provider knows it, to be echoed with the money. surplus: it brought money beside another
-    attempt, which keeps the payment's place.
+    reference: our id as the provider knows it, to be echoed with the money. sends: how often it was permitted to be
+    sent; 1 unless an unclear answer made it go again. surplus: it brought money beside another attempt, which keeps
+    the payment's place.
     """
 
     status: AttemptStatus
     money: Money
     reference: str
+    sends: int = 1
     failure: Failure | None = None
     operator_reference: str | None = None
     surplus: bool = False
@@ -139,6 +141,8 @@ def apply_evidence(
     under_another_id: the provider speaks of an order of its own that names this attempt and is not the one we kept.
     """
     unchanged = Step(transaction, attempt)
+    if not _is_proof(attempt, evidence):
+        return unchanged
     match evidence.word:
         case Unclear(reason=reason, alert=alert, review=review):
             if review:
@@ -163,13 +167,8 @@ def apply_evidence(
                 late_policy=late_policy,
             )
         case NotSent(failure=failure):
-            # Only the sender can know that nothing left; once the provider has spoken, this is no evidence.
-            if evidence.source is not Source.ANSWER or attempt.status is not AttemptStatus.UNKNOWN:
-                return unchanged
             return _ended(transaction, attempt, AttemptStatus.NOT_SENT, failure, another_follows)
         case NeverReceived():
-            if attempt.status is not AttemptStatus.UNKNOWN:
-                return unchanged
             failure = Failure(FailureCode.PROVIDER_UNAVAILABLE, "never_received")
             return _ended(transaction, attempt, AttemptStatus.NEVER_RECEIVED, failure, another_follows)
         case Refused(failure=failure) | Failed(failure=failure):
@@ -179,6 +178,21 @@ def apply_evidence(
                 )
                 return replace(step, ask=evidence.source not in _DECISIVE)
             return _ended(transaction, attempt, AttemptStatus.FAILED, failure, another_follows)
+
+
+def _is_proof(attempt: AttemptState, evidence: Evidence) -> bool:
+    """Whether a word that nothing came of an order is about everything that was sent of it."""
+    match evidence.word:
+        case NotSent():
+            # Only the sender can know that nothing left, and only while nobody else was permitted to send.
+            alone = evidence.source is Source.ANSWER and attempt.sends == 1
+            return alone and attempt.status is AttemptStatus.UNKNOWN
+        case Refused():
+            return attempt.sends == 1  # one send's refusal says nothing of the others
+        case NeverReceived():
+            return attempt.status is AttemptStatus.UNKNOWN
+        case _:
+            return True
 
 
 def _pending(transaction: TransactionState, attempt: AttemptState, action: NextAction | None) -> Step:

@@ -33,6 +33,7 @@ def order_state(row: Record, **more: Any) -> AttemptState:
         status=AttemptStatus(row["status"]),
         money=Money(row["amount_minor"], row["currency"]),
         reference=row["reference"],
+        sends=row["sends"],
         failure=load_failure(row["failure"]),
         operator_reference=row["operator_reference"],
         **more,

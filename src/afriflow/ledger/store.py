@@ -88,11 +88,12 @@ ATTEMPT = f"SELECT {_ATTEMPT_COLUMNS} FROM attempts WHERE merchant_id = $1 AND i
 ATTEMPT_THAT_PAID = f"""
 SELECT {_ATTEMPT_COLUMNS} FROM attempts WHERE merchant_id = $1 AND transaction_id = $2 AND status = 'succeeded'
 """
+# A send's lease begins with this statement and not with its transaction, which may have waited for locks before.
 ATTEMPT_INSERT = """
 INSERT INTO attempts (
     merchant_id, id, mode, transaction_id, number, provider, account_id, reference, status, amount_minor, currency,
     payment_method_id, body_hash, sends, last_sent_at, in_flight_until
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'unknown', $9, $10, $11, $12, 1, now(), now() + make_interval(secs => $13))
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'unknown', $9, $10, $11, $12, 1, clock_timestamp(), clock_timestamp() + make_interval(secs => $13))
 """
 ATTEMPT_CHANGE = """
 UPDATE attempts SET status = $3, failure = $4, operator_reference = coalesce($5, operator_reference),
@@ -180,8 +181,8 @@ INSERT INTO disbursements (
     payment_method_id, recipient_name, description, metadata, language, provider, account_id, routing, reference,
     body_hash, cause, payment_attempt_id, sends, last_sent_at, in_flight_until
 ) VALUES (
-    $1, $2, $3, $4, 'unknown', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 1, now(),
-    now() + make_interval(secs => $22)
+    $1, $2, $3, $4, 'unknown', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 1, clock_timestamp(),
+    clock_timestamp() + make_interval(secs => $22)
 ) ON CONFLICT DO NOTHING
 """
 DISBURSEMENT_CHANGE = """
