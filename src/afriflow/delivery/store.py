@@ -56,13 +56,14 @@ WHERE merchant_id = $1 AND endpoint_id = $2 AND subject_id = $3 AND sequence < $
 # job: what was delivered stays so, and what was given up can only turn out to have been delivered.
 DELIVERY_TRIED = """
 WITH tried AS (
-    INSERT INTO delivery_attempts (merchant_id, delivery_id, number, status, answer, error, duration_ms)
-    SELECT merchant_id, id, tries + 1, $3, $4, $5, $6 FROM deliveries WHERE merchant_id = $1 AND id = $2
+    UPDATE deliveries SET tries = tries + 1, next_try_at = now() + make_interval(secs => $8),
+           status = CASE WHEN status = 'waiting' OR $7 = 'delivered' THEN $7 ELSE status END,
+           finished_at = CASE WHEN status = 'waiting' AND $7 = 'waiting' THEN NULL ELSE coalesce(finished_at, now()) END
+    WHERE merchant_id = $1 AND id = $2
+    RETURNING merchant_id, id, tries
 )
-UPDATE deliveries SET tries = tries + 1, next_try_at = now() + make_interval(secs => $8),
-       status = CASE WHEN status = 'waiting' OR $7 = 'delivered' THEN $7 ELSE status END,
-       finished_at = CASE WHEN status = 'waiting' AND $7 = 'waiting' THEN NULL ELSE coalesce(finished_at, now()) END
-WHERE merchant_id = $1 AND id = $2
+INSERT INTO delivery_attempts (merchant_id, delivery_id, number, status, answer, error, duration_ms)
+SELECT merchant_id, id, tries, $3, $4, $5, $6 FROM tried
 """
 DELIVERIES_OF_SUBJECT = """
 SELECT d.id, d.event_id, d.endpoint_id, d.sequence, d.status, d.tries, d.created_at, d.next_try_at, e.type, w.url,
