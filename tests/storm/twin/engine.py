@@ -102,6 +102,16 @@ class Engine:
                         )
                     )
 
+    def empty(self, clock: Callable[[], datetime]) -> None:
+        """Forget every row, for another run; what was compiled stays."""
+        self.clock = clock
+        self.commits = self.keeping = 0
+        self.sequences.clear()
+        self._garbage.clear()
+        self._old.clear()
+        for table in self.tables.values():
+            table.empty()
+
     # ── what statements ask for ─────────────────────────────────────────────────────────────────────────────────
     def table(self, node: exp.Table) -> Table:
         name = f"{node.db}.{node.name}" if node.db and node.db != "public" else node.name

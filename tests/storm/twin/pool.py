@@ -47,6 +47,9 @@ class Connection:
     def is_in_transaction(self) -> bool:
         return self._open is not None
 
+    def idles_in_transaction(self) -> bool:
+        return self._open is not None and self._running is None
+
     async def _run(self, query: str, args: tuple[Any, ...]) -> tuple[Statement, int, list[Row]]:
         await self.arrive()
         engine, transaction = self._engine, self._open
@@ -254,6 +257,12 @@ class Pool:
         self._end = "killed"
         for connection in self._all:
             connection.cut("killed")
+
+    def hang_up_on_idle(self) -> None:
+        """PostgreSQL ends transactions that are open while nothing runs in them."""
+        for connection in list(self._all):
+            if connection.idles_in_transaction():
+                connection.cut("broken")
 
     def break_connections(self) -> None:
         """PostgreSQL hangs up on this process: running statements fail, new connections are to be had at once."""

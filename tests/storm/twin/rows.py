@@ -94,6 +94,9 @@ class Index:
         self._take = itemgetter(*self.places) if self.places else None
         self._single = len(self.places) == 1
 
+    def empty(self) -> None:
+        self.buckets.clear()
+
     def key(self, row: Row) -> Any:
         """Give a row's key; None when it does not stand in this index, or has a NULL, which equals nothing."""
         if self.condition is not None and not self.condition(row):
@@ -137,6 +140,9 @@ class Sorted:
     watches: frozenset[int]
     entries: list[tuple[Any, int, Slot]] = field(default_factory=list)
     unique: bool = False
+
+    def empty(self) -> None:
+        self.entries.clear()
 
     def _entry(self, slot: Slot, row: Row) -> tuple[Any, int, Slot] | None:
         if self.condition is not None and not self.condition(row):
@@ -190,6 +196,12 @@ class Table:
         self.indexes: list[Index | Sorted] = []
         self.slots: dict[Slot, None] = {}
         self.count = 0
+
+    def empty(self) -> None:
+        self.slots.clear()
+        self.count = 0
+        for index in self.indexes:
+            index.empty()
 
     def slot(self) -> Slot:
         self.count += 1

@@ -182,6 +182,7 @@ class Transaction:
                 follower, future = slot.queue.popleft()
                 if not future.done():
                     slot.holder = follower
+                    follower.waits_for = None  # though its statement has still to be woken
                     follower._held.append(slot)
                     future.set_result(None)
                     break

@@ -1,0 +1,128 @@
+"""A worker of a simulated run: takes due jobs from the real queue table and runs the product's own tasks.
+
+It stands in for the queue's engine and keeps its promises: at least once, one live job a key, a dead worker's jobs
+taken over after the heartbeat, pauses with jitter, held when the tries are used up.
+"""
+
+import asyncio
+import random
+from typing import Any
+
+import msgspec
+from storm.process import Process
+
+from afriflow.assembly import Assembly
+from afriflow.core.clock import Clock
+from afriflow.core.errors import Unavailable
+from afriflow.jobs.policy import judge
+from afriflow.jobs.queue import Task
+from afriflow.worker import tasks
+
+DUE = """
+SELECT id FROM jobs.pgqueuer WHERE status = 'queued' AND execute_after <= now() ORDER BY priority DESC, id LIMIT 1
+"""
+CLAIM = """
+UPDATE jobs.pgqueuer SET status = 'picked', updated = now()
+WHERE id = $1 AND status = 'queued' RETURNING id, entrypoint, payload, attempts
+"""
+NEXT_DUE = "SELECT min(execute_after) FROM jobs.pgqueuer WHERE status = 'queued'"
+DONE = "DELETE FROM jobs.pgqueuer WHERE id = $1"
+AGAIN = """
+UPDATE jobs.pgqueuer SET status = 'queued', attempts = $2, execute_after = now() + make_interval(secs => $3), updated = now() WHERE id = $1
+"""
+HELD = "UPDATE jobs.pgqueuer SET status = 'failed', updated = now() WHERE id = $1"
+TAKE_OVER = """
+UPDATE jobs.pgqueuer SET status = 'queued', updated = now() WHERE status = 'picked' AND id = ANY($1::bigint[])
+"""
+JOBS_AT_ONCE = 6
+
+
+class Worker:
+    """Works one process's share of the queue until the process dies."""
+
+    def __init__(
+        self, process: Process, house: Assembly, bell: asyncio.Event, clock: Clock, chance: random.Random
+    ) -> None:
+        self.picked: set[int] = set()  # whose heartbeat this worker keeps; what it leaves behind when it dies
+        self._running: set[int] = set()
+        self._process, self._house, self._bell = process, house, bell
+        self._clock, self._chance = clock, chance
+        self._tasks: dict[str, Task] = {task.name: task for lane in tasks(house) for task in lane}
+        self._free = asyncio.Semaphore(JOBS_AT_ONCE)
+
+    async def run(self) -> None:
+        """Take jobs as long as the process lives."""
+        while True:
+            await self._free.acquire()
+            try:
+                job = await self._claim()
+            except Unavailable:
+                self._free.release()
+                self._process.spawn(self._give_back())
+                await asyncio.sleep(1.0)
+                continue
+            self._running.add(job["id"])
+            self._process.spawn(self._work(job))
+
+    async def _claim(self) -> Any:
+        """Wait for a job that is due."""
+        while True:
+            self._bell.clear()
+            async with self._house.database.connection() as connection:
+                due = await connection.fetchval(NEXT_DUE)
+                wait = (due - self._clock.now()).total_seconds() if due else 86_400.0
+                while wait <= 0 and (job_id := await connection.fetchval(DUE)) is not None:
+                    self.picked.add(job_id)
+                    job = await connection.fetchrow(CLAIM, job_id)
+                    if job is not None:
+                        self.picked.add(job_id)  # given back in the meantime, it is ours again
+                        return job
+                    self.picked.discard(job_id)
+            try:
+                async with asyncio.timeout(max(0.05, wait)):
+                    await self._bell.wait()
+            except TimeoutError:
+                continue
+
+    async def _give_back(self) -> None:
+        """What was picked and is not at work (the database was lost in between) has no heartbeat: it comes again."""
+        while True:
+            await asyncio.sleep(self._house.settings.worker_heartbeat_seconds)
+            left = sorted(self.picked - self._running)
+            try:
+                async with self._house.database.connection() as connection:
+                    await connection.execute(TAKE_OVER, left)
+            except Unavailable:
+                continue
+            self.picked.difference_update(left)
+            self._bell.set()
+            return
+
+    async def _work(self, job: Any) -> None:
+        try:
+            await self._attempt(job)
+        except Unavailable:
+            self._process.spawn(self._give_back())
+        finally:
+            self._running.discard(job["id"])
+            self._free.release()
+
+    async def _attempt(self, job: Any) -> None:
+        task = self._tasks[job["entrypoint"]]
+        try:
+            await task.handler(msgspec.json.decode(bytes(job["payload"]), type=dict[str, Any]))
+        except Exception as error:  # noqa: BLE001 — the product's own table judges it
+            verdict = judge(error, job["attempts"], task.pauses_seconds, self._chance)
+            if verdict.again_in_seconds is None:
+                await self._settle(HELD, job["id"])
+                return
+            tries = job["attempts"] + (not verdict.waits)
+            await self._settle(AGAIN, job["id"], tries, float(verdict.again_in_seconds))
+        else:
+            await self._settle(DONE, job["id"])
+
+    async def _settle(self, query: str, job_id: int, *args: object) -> None:
+        async with self._house.database.connection() as connection:
+            await connection.execute(query, job_id, *args)
+        self.picked.discard(job_id)
+        self._bell.set()
