@@ -91,9 +91,9 @@ BUGS = (
     ),
     Bug(
         "one send's refusal speaks for the others",
-        TRANSACTION,
-        "            return attempt.sends == 1  # one send's",
-        "            return True  # one send's",
+        "afriflow.core.evidence",
+        "                return sends == 1  # one send's",
+        "                return True  # one send's",
         faults={"arrive_late": 0.4, "refused": 0.5, "lose_request": 0.1},
     ),
     Bug(

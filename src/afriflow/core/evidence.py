@@ -120,3 +120,19 @@ class Evidence:
     by: str | None = None
     note: str | None = None
     proof: str | None = None
+
+    def is_proof(self, *, unknown: bool, sends: int) -> bool:
+        """Whether a word that nothing came of an order is about everything that was sent of it; true of other words.
+
+        unknown: nobody has heard of the order since it may have been sent. sends: how often it was permitted to be.
+        """
+        match self.word:
+            case NotSent():
+                # Only the sender can know that nothing left, and only while nobody else was permitted to send.
+                return self.source is Source.ANSWER and unknown and sends == 1
+            case Refused():
+                return sends == 1  # one send's refusal says nothing of the others
+            case NeverReceived():
+                return unknown
+            case _:
+                return True

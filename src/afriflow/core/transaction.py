@@ -141,7 +141,7 @@ def apply_evidence(
     under_another_id: the provider speaks of an order of its own that names this attempt and is not the one we kept.
     """
     unchanged = Step(transaction, attempt)
-    if not _is_proof(attempt, evidence):
+    if not evidence.is_proof(unknown=attempt.status is AttemptStatus.UNKNOWN, sends=attempt.sends):
         return unchanged
     match evidence.word:
         case Unclear(reason=reason, alert=alert, review=review):
@@ -178,21 +178,6 @@ def apply_evidence(
                 )
                 return replace(step, ask=evidence.source not in _DECISIVE)
             return _ended(transaction, attempt, AttemptStatus.FAILED, failure, another_follows)
-
-
-def _is_proof(attempt: AttemptState, evidence: Evidence) -> bool:
-    """Whether a word that nothing came of an order is about everything that was sent of it."""
-    match evidence.word:
-        case NotSent():
-            # Only the sender can know that nothing left, and only while nobody else was permitted to send.
-            alone = evidence.source is Source.ANSWER and attempt.sends == 1
-            return alone and attempt.status is AttemptStatus.UNKNOWN
-        case Refused():
-            return attempt.sends == 1  # one send's refusal says nothing of the others
-        case NeverReceived():
-            return attempt.status is AttemptStatus.UNKNOWN
-        case _:
-            return True
 
 
 def _pending(transaction: TransactionState, attempt: AttemptState, action: NextAction | None) -> Step:
