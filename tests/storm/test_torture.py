@@ -58,9 +58,9 @@ async def test_after_a_torture_nobody_paid_twice_and_nothing_is_lost_or_called_f
     assert result["statuses"]["succeeded"] > result["offered"] / 4
     assert result["statuses"]["payout succeeded"] > 0
     assert result["statuses"]["refund succeeded"] > 0
-    assert result["settled_seconds"] <= 60
-    assert result["taken_over_seconds"] <= 30
-    assert result["api_back_median_seconds"] <= 3
+    assert (
+        result["slow"] == []
+    )  # settled in 60 s, a dead worker's jobs taken over in 30 s, the API back in 3 s
     # A torture that did nothing would prove nothing.
     done = result["blows"]
     assert done["kill api"] + done["kill worker"] >= SECONDS / 3

@@ -74,7 +74,7 @@ async def torture(
         content = msgspec.json.format(msgspec.json.encode(result.public()))
         await asyncio.to_thread(path.write_bytes, content)
     _conclude(result)
-    sys.exit(1 if result.violations else 0)
+    sys.exit(1 if result.violations else 2 if result.slow else 0)
 
 
 def _tell(progress: "Progress") -> None:
@@ -111,3 +111,5 @@ def _conclude(result: "Result") -> None:
         click.echo(t("torture_failed", count=len(result.violations), command=result.plan.command))
     else:
         click.echo(t("torture_held"))
+    if result.slow:
+        click.echo(t("torture_slow", names=", ".join(result.slow)))

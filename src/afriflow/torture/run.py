@@ -25,7 +25,7 @@ from afriflow.torture.people import Merchant
 from afriflow.torture.stage import Stage
 from afriflow.torture.verdict import Verdict, judge
 
-# What is promised of recovery (docs/decisions).
+# What is promised of recovery; of the API its median, since a start waits for PostgreSQL to be there.
 SETTLED_SECONDS_MAX = 60.0
 TAKEN_OVER_SECONDS_MAX = 30.0
 API_BACK_SECONDS_MAX = 3.0
@@ -90,14 +90,22 @@ class Result:
         return max(self.api_back_seconds, default=0.0)
 
     @property
-    def kills(self) -> int:
-        return self.blows.get("kill api", 0) + self.blows.get("kill worker", 0)
+    def slow(self) -> list[str]:
+        """Name what recovered later than is promised: no money went wrong, but somebody waited."""
+        settled = self.settled_seconds
+        late = {
+            "settled": settled is None or settled > SETTLED_SECONDS_MAX,
+            "taken_over": self.taken_over_seconds > TAKEN_OVER_SECONDS_MAX,
+            "api_back": self.api_back_median_seconds > API_BACK_SECONDS_MAX,
+        }
+        return [name for name, is_late in late.items() if is_late]
 
     def public(self) -> dict[str, Any]:
         """Give it as JSON can hold it."""
         return {
             **asdict(self),
             "command": self.plan.command,
+            "slow": self.slow,
             "api_back_median_seconds": self.api_back_median_seconds,
             "api_back_max_seconds": self.api_back_max_seconds,
         }

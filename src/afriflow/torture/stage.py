@@ -21,7 +21,8 @@ from afriflow.torture.people import Ears, Payers
 
 # Ladders of seconds in place of hours; the rungs' order and meaning are the same.
 _SETTINGS = {
-    "AFRIFLOW_FOLLOW_LADDER_SECONDS": "1,2,3,4,6,8,10,15,20,30,40",
+    # Rarer with age as in production, or the orders of ten minutes ago would be all that is ever asked for.
+    "AFRIFLOW_FOLLOW_LADDER_SECONDS": "1,2,3,4,6,8,10,15,20,30,40,60,90,120,180,240,300,420,600",
     "AFRIFLOW_SEND_LEASE_SECONDS": "12",
     "AFRIFLOW_PROVIDER_TIMEOUT_SECONDS": "5",
     "AFRIFLOW_IDEMPOTENCY_LEASE_SECONDS": "15",
