@@ -104,8 +104,21 @@ class Settings:
         "how long one send may take before its process counts as dead; above the slowest provider (SoftPay 45 s)",
     )
     follow_ladder_seconds: tuple[int, ...] = _setting(
-        (10, 30, 2 * _MINUTE, 10 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, 2 * _DAY, 4 * _DAY, 7 * _DAY),
-        "ages of an attempt at which its provider is asked; a payer's prompt lives 2 minutes, statements close in 7 days",
+        (
+            10,
+            30,
+            2 * _MINUTE,
+            10 * _MINUTE,
+            32 * _MINUTE,
+            _HOUR,
+            6 * _HOUR,
+            _DAY,
+            2 * _DAY,
+            4 * _DAY,
+            7 * _DAY,
+        ),
+        "ages of an attempt at which its provider is asked; a payer's prompt lives 2 minutes, what pawaPay does not know "
+        "after 15 minutes, or after 30 on its page, never came, statements close in 7 days",
     )
     resend_window_seconds: int = _setting(
         120, "how long the payer holds the phone: later the same order is not sent again, only asked for"

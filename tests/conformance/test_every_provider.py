@@ -172,7 +172,10 @@ class TestPayments:
             await stage.decide(prompts[-1], "approve")
             paid = await stage.is_paid_once(asked)
             assert paid["late"] is True
-            await stage.hears(asked.id, "transaction", "succeeded")
+            heard = await stage.hears(
+                asked.id, "transaction", "needs_review"
+            )  # what becomes of it, a person says
+            assert heard[-2]["type"] == "transaction.succeeded"
 
         await each(ways, is_late)
 
