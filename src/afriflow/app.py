@@ -14,7 +14,7 @@ from afriflow.assembly import Assembly
 from afriflow.core.errors import AfriFlowError
 from afriflow.merchants.keys import Caller
 from afriflow.web.api import CheckoutController, TransactionController
-from afriflow.web.api_out import PayoutController, RefundController
+from afriflow.web.api_out import BatchController, PayoutController, RefundController
 from afriflow.web.api_policies import PolicyController
 from afriflow.web.api_providers import ProviderController
 from afriflow.web.api_routing import RoutingController
@@ -47,6 +47,7 @@ def build_app(house: Assembly, *, others: Sequence[Any] = ()) -> Litestar:
             TransactionController,
             RefundController,
             PayoutController,
+            BatchController,
             EndpointController,
             MessageController,
             ProviderController,

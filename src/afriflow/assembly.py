@@ -14,6 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from afriflow.checkout.batch import Batcher
 from afriflow.checkout.bulkhead import BulkheadLimits, Bulkheads
 from afriflow.checkout.confirm import Confirmer
 from afriflow.checkout.create import Creator
@@ -89,6 +90,7 @@ class Assembly(Ground):
     follower: Follower
     sessions: Sessions
     disburser: Disburser
+    batcher: Batcher
     giver_back: GiverBack
     receiver: Receiver
     processor: Processor
@@ -150,6 +152,7 @@ def put_together(ground: Ground) -> Assembly:
         follower=follower,
         sessions=Sessions(database, recorder, follower),
         disburser=disburser,
+        batcher=Batcher(disburser),
         giver_back=GiverBack(disburser),
         receiver=Receiver(database, accounts, factory, ids, clock),
         processor=Processor(database, accounts, factory, recorder, out_recorder, follower.check, clock),

@@ -99,6 +99,9 @@ class Settings:
     failover_attempts_max: int = _setting(
         3, "providers tried in one payment; more would outlast the payer's patience"
     )
+    payout_batch_max: int = _setting(
+        20, "all payouts of a batch are sent before it is answered, and pawaPay takes 20 in a call"
+    )
     send_lease_seconds: int = _setting(
         60,
         "how long one send may take before its process counts as dead; above the slowest provider (SoftPay 45 s)",

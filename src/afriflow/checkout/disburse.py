@@ -38,10 +38,10 @@ from afriflow.ledger.record_out import OutRecorder
 from afriflow.merchants.accounts import Accounts
 from afriflow.merchants.keys import Caller
 from afriflow.observe.log import bound
-from afriflow.port.factory import PaymentFactory
+from afriflow.port.factory import OpenProvider, PaymentFactory
 from afriflow.port.money_out import Refunds
-from afriflow.port.provider import Account
-from afriflow.routing.choose import Wish
+from afriflow.port.provider import Account, Answer
+from afriflow.routing.choose import Decision, Wish
 from afriflow.routing.route import Router
 
 _Write = Callable[[Connection, str], Awaitable[Planned]]
@@ -119,37 +119,51 @@ class Disburser:
         if (repeat := await self.idempotency.find(claim)) is not None:
             return await self._replay(claim, caller, repeat.object_id, repeat.response)
         decision = await self.router.route(caller, Wish(wanted.money, wanted.method, is_payout=True))
-        account = decision.candidates[0].contract.account
 
-        async def write(connection: Connection, disbursement_id: str) -> Planned:
-            intent = Intent(
-                kind="payout",
-                money=wanted.money,
-                country=wanted.method.country,
-                method_id=await keep_method(connection, self.ids, caller, wanted.method),
-                language=wanted.language,
-                metadata=dict(request.metadata),
-                description=request.description,
-                merchant_reference=request.reference,
-                recipient_name=request.recipient.name,
-                routing=decision.stored(),
-            )
-            planned = await self.out_planner.plan(connection, caller, account, disbursement_id, key, intent)
-            if planned is None:
-                taken = await one(
-                    connection,
-                    store.DISBURSEMENT_BY_REFERENCE,
-                    caller.merchant_id,
-                    caller.mode,
-                    "payout",
-                    request.reference,
-                )
-                raise ReferenceTaken(
-                    reference=request.reference, transaction_id=taken["id"], status=taken["status"]
-                )
-            return planned
+        async def write(connection: Connection, payout_id: str) -> Planned:
+            return await self.plan_payout(connection, caller, wanted, decision, payout_id, key)
 
         return await self._carry_out(caller, claim, "pyt", write)
+
+    async def plan_payout(
+        self,
+        connection: Connection,
+        caller: Caller,
+        wanted: WantedPayout,
+        decision: Decision,
+        payout_id: str,
+        key: str,
+        batch_id: str | None = None,
+    ) -> Planned:
+        """Write down a payout that is routed. key: what its id at the provider is derived from. Raises ReferenceTaken."""
+        request, account = wanted.request, decision.candidates[0].contract.account
+        intent = Intent(
+            kind="payout",
+            money=wanted.money,
+            country=wanted.method.country,
+            method_id=await keep_method(connection, self.ids, caller, wanted.method),
+            language=wanted.language,
+            metadata=dict(request.metadata),
+            description=request.description,
+            merchant_reference=request.reference,
+            recipient_name=request.recipient.name,
+            routing=decision.stored(),
+            batch_id=batch_id,
+        )
+        planned = await self.out_planner.plan(connection, caller, account, payout_id, key, intent)
+        if planned is None:
+            taken = await one(
+                connection,
+                store.DISBURSEMENT_BY_REFERENCE,
+                caller.merchant_id,
+                caller.mode,
+                "payout",
+                request.reference,
+            )
+            raise ReferenceTaken(
+                reference=request.reference, transaction_id=taken["id"], status=taken["status"]
+            )
+        return planned
 
     async def _carry_out(self, caller: Caller, claim: Claim, prefix: str, write: _Write) -> Reply:
         """Commit the intent with everything that belongs to it, call with nothing open, commit the answer."""
@@ -159,9 +173,7 @@ class Disburser:
                 won = await self.idempotency.claim(connection, claim, disbursement_id)
                 planned = await write(connection, disbursement_id) if won else None
                 if planned is not None:
-                    facts = {"status": "processing", "by": caller.who}
-                    entry = ("Created", "merchant", facts)
-                    await self.out_recorder.tell(connection, planned.row, ["created", "processing"], entry)
+                    await self.tell_created(connection, caller, planned)
             if planned is None:
                 repeat = await self.idempotency.find(claim)
                 if repeat is None:
@@ -170,10 +182,17 @@ class Disburser:
             await self.send(planned)
             return Reply(await self._answer(claim, caller, disbursement_id), replayed=False)
 
+    async def tell_created(self, connection: Connection, caller: Caller, planned: Planned) -> None:
+        entry = ("Created", "merchant", {"status": "processing", "by": caller.who})
+        await self.out_recorder.tell(connection, planned.row, ["created", "processing"], entry)
+
     async def send(self, planned: Planned) -> None:
         """Call with nothing open, commit the answer."""
         opened = self.factory.open(planned.account)
-        answer = await self.sender.call(opened, planned)
+        await self.land(opened, planned, await self.sender.call(opened, planned))
+
+    async def land(self, opened: OpenProvider, planned: Planned, answer: Answer) -> None:
+        """Commit what was answered to an order."""
         async with self.database.transaction() as connection:
             row = planned.row
             await self.out_recorder.record(

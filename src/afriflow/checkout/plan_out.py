@@ -24,7 +24,7 @@ class Intent:
     """What is wanted, checked and ready to be written.
 
     transaction_id: of a refund. merchant_reference: of a payout, unique. payment: the attempt whose money goes back.
-    cause: why, where nobody asked for it.
+    cause: why, where nobody asked for it. batch_id: of a payout that was ordered with others.
     """
 
     kind: str
@@ -40,6 +40,7 @@ class Intent:
     merchant_reference: str | None = None
     recipient_name: str | None = None
     routing: dict[str, Any] | None = None
+    batch_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class OutPlanner:
             body_hash(order, account),
             intent.cause,
             intent.payment["id"] if intent.payment else None,
+            intent.batch_id,
             float(self.lease_seconds),
         )
         if inserted == "INSERT 0 0":

@@ -1,6 +1,6 @@
 """What may be asked for when money goes out, and every reason why it is refused."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import msgspec
@@ -54,6 +54,12 @@ class PayoutRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     locale: Short | None = None
 
 
+class BatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /api/payouts/batches."""
+
+    payouts: list[PayoutRequest]
+
+
 @dataclass(frozen=True, slots=True)
 class WantedPayout:
     """A payout that makes sense."""
@@ -87,6 +93,28 @@ def read_payout(request: PayoutRequest, mode: Mode, merchant_language: str) -> W
     return WantedPayout(
         request, Money(request.amount, request.currency), method, request.locale or merchant_language
     )
+
+
+def read_batch(
+    request: BatchRequest, mode: Mode, merchant_language: str, payouts_max: int
+) -> list[WantedPayout]:
+    """Check every payout of a batch. Raises InvalidRequest with everything that is wrong in any of them."""
+    if not 1 <= len(request.payouts) <= payouts_max:
+        raise InvalidRequest([FieldError("/payouts", "batch_size", {"limit": payouts_max})])
+    wanted: list[WantedPayout] = []
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for place, item in enumerate(request.payouts):
+        try:
+            wanted.append(read_payout(item, mode, merchant_language))
+        except InvalidRequest as invalid:
+            errors += [replace(error, pointer=f"/payouts/{place}{error.pointer}") for error in invalid.errors]
+        if item.reference in seen:
+            errors.append(FieldError(f"/payouts/{place}/reference", "reference_twice"))
+        seen.add(item.reference)
+    if errors:
+        raise InvalidRequest(errors)
+    return wanted
 
 
 def read_refund(request: RefundRequest) -> RefundRequest:

@@ -7,6 +7,7 @@ next one; an unclear answer never does.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from afriflow.checkout.bulkhead import Bulkheads, Errand
 from afriflow.checkout.call import Planned, kind_of, operation_of, operator_of, start, statements
@@ -22,6 +23,7 @@ from afriflow.merchants.keys import Caller
 from afriflow.observe.log import bound, logger, page
 from afriflow.port.code_after import TakesCode
 from afriflow.port.factory import OpenProvider, PaymentFactory
+from afriflow.port.money_out import BulkPayouts, PayoutOrder
 from afriflow.port.provider import Answer, Order
 from afriflow.routing.announce import Announcer
 from afriflow.routing.choose import Candidate
@@ -36,6 +38,10 @@ class LeaseLost(AfriFlowError):
     """Another process took this send over: whatever we hold now must not lead to a call."""
 
     code = "lease_lost"
+
+
+# A call for some of the orders that are planned; the answers in their order.
+_Call = Callable[[Sequence[Planned]], Awaitable[Sequence[Answer]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +75,8 @@ class Sender:
 
     async def call(self, opened: OpenProvider, planned: Planned) -> Answer:
         """Make one call to the provider; whatever goes wrong inside is `Unclear`, never an end."""
+        _refuse_changed(planned)
         attempt = planned.row
-        if body_hash(planned.order, planned.account) != bytes(attempt["body_hash"]):
-            raise Fault(reason="an attempt's order changed between two sends", attempt_id=attempt["id"])
-
         sending, kind = statements(attempt), kind_of(attempt)
 
         async def keep(provider_reference: str, next_action: NextAction | None = None) -> None:
@@ -95,7 +99,26 @@ class Sender:
                         evidence=Evidence(Source.ANSWER, Pending(next_action)),
                     )
 
-        return await self._guarded(opened, planned, lambda: start(opened, planned.order, keep))
+        (answer,) = await self._guarded(
+            opened, [planned], lambda _: _alone(start(opened, planned.order, keep))
+        )
+        return answer
+
+    async def call_together(self, opened: OpenProvider, planned: Sequence[Planned]) -> list[Answer]:
+        """Send many payouts of one account in one call; the answers in their order.
+
+        Raises Fault when the adapter cannot send so many at once.
+        """
+        adapter = opened.adapter
+        if not isinstance(adapter, BulkPayouts) or len(planned) > adapter.bulk_max:
+            raise Fault(reason=f"{opened.spec.name} cannot carry {len(planned)} payouts at once")
+        for item in planned:
+            _refuse_changed(item)
+
+        async def call(allowed: Sequence[Planned]) -> Sequence[Answer]:
+            return await adapter.payout_bulk([cast("PayoutOrder", item.order) for item in allowed])
+
+        return await self._guarded(opened, planned, call)
 
     async def give_code(self, opened: OpenProvider, planned: Planned, asked: NextAction) -> Answer:
         """Give the payer's code for an order that waits for it; the caller has committed that it is being given.
@@ -105,49 +128,71 @@ class Sender:
         adapter, order = opened.adapter, planned.order
         if not isinstance(adapter, TakesCode) or not isinstance(order, Order):
             raise Fault(reason=f"{opened.spec.name} takes no code later", attempt_id=planned.row["id"])
-        return await self._guarded(opened, planned, lambda: adapter.give_code(order, asked))
+        (answer,) = await self._guarded(opened, [planned], lambda _: _alone(adapter.give_code(order, asked)))
+        return answer
 
-    async def _guarded(
-        self, opened: OpenProvider, planned: Planned, call: Callable[[], Awaitable[Answer]]
-    ) -> Answer:
+    async def _guarded(self, opened: OpenProvider, planned: Sequence[Planned], call: _Call) -> list[Answer]:
         """Call in a place of the account's own, without which nothing was sent."""
         try:
-            async with self.bulkheads.place(planned.account.id, Errand.ORDER):
+            async with self.bulkheads.place(opened.account.id, Errand.ORDER):
                 return await self._while_allowed(opened, planned, call)
         except ProviderBusy:
-            return Answer(NotSent(Failure(FailureCode.PROVIDER_UNAVAILABLE, "busy")))
+            return [_nothing_sent("busy")] * len(planned)
 
     async def _while_allowed(
-        self, opened: OpenProvider, planned: Planned, call: Callable[[], Awaitable[Answer]]
-    ) -> Answer:
-        """Call while the circuits allow it, and tell them how it went; no exception is an end."""
-        account = planned.account
-        permission = await self.health.ask(account.id, operation_of(planned.row), operator_of(planned.order))
-        if not permission.allowed:  # it closed between routing and here; nothing was sent
-            return Answer(NotSent(Failure(FailureCode.PROVIDER_UNAVAILABLE, "breaker_open")))
+        self, opened: OpenProvider, planned: Sequence[Planned], call: _Call
+    ) -> list[Answer]:
+        """Call for those whose circuits allow it, and tell these how it went, once for each operator."""
+        account = opened.account
+        permissions = {
+            operator: await self.health.ask(account.id, operation_of(planned[0].row), operator)
+            for operator in dict.fromkeys(operator_of(item.order) for item in planned)
+        }
+        allowed = [item for item in planned if permissions[operator_of(item.order)].allowed]
+        if not allowed:  # they closed between routing and here; nothing was sent
+            return [_nothing_sent("breaker_open")] * len(planned)
         begun = asyncio.get_running_loop().time()
-        # A machine that stood still since it was permitted sends nothing: others may have taken the order over.
-        lease_ends = planned.permitted_at + self.planner.lease_seconds - _LEASE_MARGIN_SECONDS
-        try:
-            if begun >= lease_ends:
-                raise TimeoutError
-            async with asyncio.timeout_at(lease_ends):
-                answer = await call()
-        except TimeoutError:
-            answer = Answer(Unclear("the send's lease ran out"))
-        except LeaseLost:
-            answer = Answer(Unclear("another process took the send over"))
-        except Unavailable:
-            answer = Answer(Unclear("our own database was away in the middle of the send"))
-        except Exception as error:  # noqa: BLE001 — an adapter's mistake must not lose track of money
-            page("adapter_failed", provider=account.provider, reason=repr(error)[:300])
-            answer = Answer(Unclear(f"the adapter failed: {type(error).__name__}"))
+        answers = await self._called(account.provider, allowed, call)
         seconds = asyncio.get_running_loop().time() - begun
         limited = self.bulkheads.heed(opened, Errand.ORDER)
-        turns = await self.health.tell(permission, answer.word, seconds=seconds, limited=limited)
-        await self.announcer.turned(account, turns)
-        _log.info("provider_answered", provider=account.provider, word=type(answer.word).__name__)
-        return answer
+        said: dict[str | None, Word] = {}
+        for item, answer in zip(allowed, answers, strict=True):
+            operator = operator_of(item.order)
+            if operator not in said or isinstance(answer.word, Unclear):
+                said[operator] = answer.word
+            _log.info("provider_answered", provider=account.provider, word=type(answer.word).__name__)
+        for operator, word in said.items():
+            turns = await self.health.tell(permissions[operator], word, seconds=seconds, limited=limited)
+            await self.announcer.turned(account, turns)
+        by_order = {item.row["id"]: answer for item, answer in zip(allowed, answers, strict=True)}
+        return [by_order.get(item.row["id"]) or _nothing_sent("breaker_open") for item in planned]
+
+    async def _called(self, provider: str, planned: Sequence[Planned], call: _Call) -> Sequence[Answer]:
+        """Call; no exception is an end, and neither is an answer too few.
+
+        A machine that stood still since it was permitted sends nothing: others may have taken the order over.
+        """
+        permitted_at = min(item.permitted_at for item in planned)
+        lease_ends = permitted_at + self.planner.lease_seconds - _LEASE_MARGIN_SECONDS
+        try:
+            if asyncio.get_running_loop().time() >= lease_ends:
+                raise TimeoutError
+            async with asyncio.timeout_at(lease_ends):
+                answers = await call(planned)
+            if len(answers) == len(planned):
+                return answers
+            why = f"{len(answers)} answers to {len(planned)} orders"
+        except TimeoutError:
+            return [Answer(Unclear("the send's lease ran out"))] * len(planned)
+        except LeaseLost:
+            return [Answer(Unclear("another process took the send over"))] * len(planned)
+        except Unavailable:
+            return [Answer(Unclear("our own database was away in the middle of the send"))] * len(planned)
+        except Exception as error:  # noqa: BLE001 — an adapter's mistake must not lose track of money
+            page("adapter_failed", provider=provider, reason=repr(error)[:300])
+            return [Answer(Unclear(f"the adapter failed: {type(error).__name__}"))] * len(planned)
+        page("adapter_failed", provider=provider, reason=why)
+        return [Answer(Unclear(f"the adapter failed: {why}"))] * len(planned)
 
     async def _settle(
         self,
@@ -184,6 +229,19 @@ class Sender:
                 return None
             row = await self.recorder.lock(connection, attempt["merchant_id"], attempt["transaction_id"])
             return await self.planner.plan(connection, caller, row, following.contract.account, otp)
+
+
+def _refuse_changed(planned: Planned) -> None:
+    if body_hash(planned.order, planned.account) != bytes(planned.row["body_hash"]):
+        raise Fault(reason="an attempt's order changed between two sends", attempt_id=planned.row["id"])
+
+
+def _nothing_sent(code: str) -> Answer:
+    return Answer(NotSent(Failure(FailureCode.PROVIDER_UNAVAILABLE, code)))
+
+
+async def _alone(answer: Awaitable[Answer]) -> Sequence[Answer]:
+    return [await answer]
 
 
 def _without_effect(word: Word) -> bool:

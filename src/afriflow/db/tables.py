@@ -300,6 +300,7 @@ disbursements = (
         Column("account_id", Text, nullable=False),
         Column("cause", Text),  # of a refund that nobody asked for
         Column("payment_attempt_id", Text),  # whose money a refund gives back
+        Column("batch_id", Text),  # of payouts that were ordered together
         _json("routing"),
         Column("reference", Text, nullable=False),
         Column("provider_reference", Text),
@@ -339,6 +340,7 @@ disbursements = (
         ),
         Index("ix_disbursements_recent", "merchant_id", "mode", "kind", "id"),
         Index("ix_disbursements_transaction", "merchant_id", "transaction_id"),
+        Index("ix_disbursements_batch", "merchant_id", "batch_id"),
         Index("ix_disbursements_changed", "updated_at"),
         Index(
             "ix_disbursements_open",
@@ -347,6 +349,17 @@ disbursements = (
             postgresql_where=text("status IN ('unknown', 'pending')"),
         ),
     )
+)
+
+payout_batches = Table(
+    "payout_batches",
+    metadata,
+    _merchant(),
+    Column("id", Text, nullable=False),
+    *_mode(),
+    _time("created_at"),
+    PrimaryKeyConstraint("merchant_id", "id"),
+    Index("ix_payout_batches_recent", "merchant_id", "mode", "id"),
 )
 
 provider_references = Table(  # a notification knows only a reference: whose is it?

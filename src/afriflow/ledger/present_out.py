@@ -47,6 +47,7 @@ class Payout(msgspec.Struct, frozen=True, kw_only=True):
     amount_display: str
     country: str
     reference: str | None
+    batch: str | None
     recipient: dict[str, Any]
     payment_method: ShownMethod
     description: str | None
@@ -59,6 +60,20 @@ class Payout(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any]
     created_at: datetime
     updated_at: datetime
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """Payouts that were ordered together, in that order. status: processing until all are known, then done."""
+
+    id: str
+    object: str = "payout_batch"
+    mode: str
+    status: str
+    processing: int
+    succeeded: int
+    failed: int
+    payouts: list[Payout]
+    created_at: datetime
 
 
 def outward_status(status: str) -> str:
@@ -96,8 +111,24 @@ def show_disbursement(row: Record) -> Refund | Payout:
         **common,
         country=row["country"],
         reference=row["merchant_reference"],
+        batch=row["batch_id"],
         recipient={"name": row["recipient_name"], "phone": phone},
         payment_method=ShownMethod(row["method_type"], row["method_operator"] or None, phone),
         description=row["description"],
         routing=show_routing(row["routing"], language),
+    )
+
+
+def show_batch(row: Record, mode: str, payouts: list[Payout]) -> Batch:
+    """Build the outside view of a batch from its payouts'."""
+    statuses = [payout.status for payout in payouts]
+    return Batch(
+        id=row["id"],
+        mode=mode,
+        status="processing" if "processing" in statuses else "done",
+        processing=statuses.count("processing"),
+        succeeded=statuses.count("succeeded"),
+        failed=statuses.count("failed"),
+        payouts=payouts,
+        created_at=row["created_at"],
     )

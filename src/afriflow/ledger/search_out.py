@@ -1,9 +1,12 @@
 """Reading refunds and payouts: one of them, or a page of a list."""
 
+from collections.abc import Sequence
+from typing import cast
+
 from afriflow.core.errors import NotFound
-from afriflow.db.engine import Connection
+from afriflow.db.engine import Connection, Record
 from afriflow.ledger import store
-from afriflow.ledger.present_out import Payout, Refund, show_disbursement
+from afriflow.ledger.present_out import Batch, Payout, Refund, show_batch, show_disbursement
 from afriflow.ledger.search import make_cursor
 from afriflow.merchants.keys import Caller
 
@@ -54,3 +57,31 @@ async def list_disbursements(
     )
     shown = [show_disbursement(row) for row in rows[:limit]]
     return shown, make_cursor(shown[-1].id) if len(rows) > limit else None
+
+
+async def read_batch(connection: Connection, caller: Caller, batch_id: str) -> Batch:
+    """Give one batch of the caller's with its payouts. Raises NotFound, also for what is somebody else's."""
+    if "\x00" in batch_id:
+        raise NotFound(id="")
+    row = await connection.fetchrow(store.BATCH, caller.merchant_id, caller.mode, batch_id)
+    if row is None:
+        raise NotFound(id=batch_id)
+    (batch,) = await _batches(connection, caller, [row])
+    return batch
+
+
+async def list_batches(
+    connection: Connection, caller: Caller, *, limit: int, after: str | None
+) -> tuple[list[Batch], str | None]:
+    """Give one page of batches with their payouts, newest first, and the cursor of the next."""
+    rows = await connection.fetch(store.BATCHES, caller.merchant_id, caller.mode, after, limit + 1)
+    shown = await _batches(connection, caller, rows[:limit])
+    return shown, make_cursor(shown[-1].id) if len(rows) > limit else None
+
+
+async def _batches(connection: Connection, caller: Caller, rows: Sequence[Record]) -> list[Batch]:
+    found = await connection.fetch(store.PAYOUTS_OF_BATCHES, caller.merchant_id, [row["id"] for row in rows])
+    payouts: dict[str, list[Payout]] = {row["id"]: [] for row in rows}
+    for item in found:
+        payouts[item["batch_id"]].append(cast("Payout", show_disbursement(item)))
+    return [show_batch(row, caller.mode, payouts[row["id"]]) for row in rows]

@@ -153,7 +153,7 @@ ORDER BY o.created_at LIMIT $1
 _OUT_COLUMNS = """
 d.merchant_id, d.id, d.mode, d.kind, d.status, d.amount_minor, d.currency, d.country, d.transaction_id,
 d.merchant_reference, d.payment_method_id, d.recipient_name, d.description, d.metadata, d.language, d.provider,
-d.account_id, d.cause, d.payment_attempt_id, d.routing, d.reference, d.provider_reference, d.operator_reference, d.body_hash, d.sends, d.checks,
+d.account_id, d.cause, d.payment_attempt_id, d.batch_id, d.routing, d.reference, d.provider_reference, d.operator_reference, d.body_hash, d.sends, d.checks,
 d.failure, d.needs_review, d.unresolved, d.sequence, d.story_length, d.created_at, d.last_sent_at, d.in_flight_until,
 d.updated_at, d.finished_at, m.type AS method_type, m.operator AS method_operator, m.msisdn AS method_msisdn
 """
@@ -172,6 +172,16 @@ WHERE d.merchant_id = $1 AND d.mode = $2 AND d.kind = $3 AND ($4::text IS NULL O
   AND ($5::text[] IS NULL OR d.status = ANY($5)) AND ($6::text IS NULL OR d.transaction_id = $6)
 ORDER BY d.id DESC LIMIT $7
 """
+BATCH_INSERT = "INSERT INTO payout_batches (merchant_id, id, mode) VALUES ($1, $2, $3)"
+BATCH = "SELECT id, created_at FROM payout_batches WHERE merchant_id = $1 AND mode = $2 AND id = $3"
+BATCHES = """
+SELECT id, created_at FROM payout_batches
+WHERE merchant_id = $1 AND mode = $2 AND ($3::text IS NULL OR id < $3)
+ORDER BY id DESC LIMIT $4
+"""
+PAYOUTS_OF_BATCHES = f"""
+SELECT {_OUT_COLUMNS} {_OUT_JOIN} WHERE d.merchant_id = $1 AND d.batch_id = ANY($2) ORDER BY d.id
+"""
 DISBURSEMENT_BY_REFERENCE = """
 SELECT id, status FROM disbursements WHERE merchant_id = $1 AND mode = $2 AND kind = $3 AND merchant_reference = $4
 """
@@ -179,10 +189,10 @@ DISBURSEMENT_INSERT = """
 INSERT INTO disbursements (
     merchant_id, id, mode, kind, status, amount_minor, currency, country, transaction_id, merchant_reference,
     payment_method_id, recipient_name, description, metadata, language, provider, account_id, routing, reference,
-    body_hash, cause, payment_attempt_id, sends, last_sent_at, in_flight_until
+    body_hash, cause, payment_attempt_id, batch_id, sends, last_sent_at, in_flight_until
 ) VALUES (
-    $1, $2, $3, $4, 'unknown', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 1, clock_timestamp(),
-    clock_timestamp() + make_interval(secs => $22)
+    $1, $2, $3, $4, 'unknown', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, 1,
+    clock_timestamp(), clock_timestamp() + make_interval(secs => $23)
 ) ON CONFLICT DO NOTHING
 """
 DISBURSEMENT_CHANGE = """

@@ -5,6 +5,7 @@ implemented". The rules are those of a payment: words only, whatever cannot be p
 order may be sent again only as `Spec.payout_resend` allows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -60,6 +61,20 @@ class Payouts(Protocol):
 
     async def verify_payout(self, order: PayoutOrder) -> Answer:
         """Ask how a payout stands; moves no money."""
+        ...
+
+
+@runtime_checkable
+class BulkPayouts(Payouts, Protocol):
+    """An adapter that can send many payouts out in one call, each of which stands for itself.
+
+    bulk_max: how many. Only for providers that know an order by our reference: nothing is kept before the call.
+    """
+
+    bulk_max: int
+
+    async def payout_bulk(self, orders: Sequence[PayoutOrder]) -> Sequence[Answer]:
+        """Ask the provider to send the money; the answers in the order of the orders. Never raises for network or provider."""
         ...
 
 

@@ -7,9 +7,17 @@ from litestar import Controller, MediaType, Response, get, post
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
 from afriflow.checkout.idempotency import read_key
-from afriflow.checkout.request_out import PayoutRequest, RefundRequest, read_payout, read_refund
+from afriflow.checkout.request_out import (
+    BatchRequest,
+    PayoutRequest,
+    RefundRequest,
+    read_batch,
+    read_payout,
+    read_refund,
+)
 from afriflow.core.errors import FieldError, InvalidRequest
-from afriflow.ledger.present_out import Payout, Refund
+from afriflow.ledger import search_out
+from afriflow.ledger.present_out import Batch, Payout, Refund
 from afriflow.ledger.search import read_cursor
 from afriflow.ledger.search_out import list_disbursements, read_disbursement
 from afriflow.web.auth import House, Who, require_key
@@ -33,6 +41,11 @@ class RefundPage(msgspec.Struct, frozen=True):
 
 class PayoutPage(msgspec.Struct, frozen=True):
     data: list[Payout]
+    next_cursor: str | None
+
+
+class BatchPage(msgspec.Struct, frozen=True):
+    data: list[Batch]
     next_cursor: str | None
 
 
@@ -113,6 +126,38 @@ class PayoutController(Controller):
         """Ask the provider how the payout stands."""
         await house.disburser.verify(caller, "payout", payout_id)
         return await self.read.fn(self, house, caller, payout_id)
+
+
+class BatchController(Controller):
+    """Money to many people's wallets at once."""
+
+    path = "/api/payouts/batches"
+    guards = [require_key]
+    tags = ["Payouts"]
+
+    @post("/", status_code=201, summary="Send money to many wallets")
+    async def create(
+        self, house: House, caller: Who, data: JSONBody[BatchRequest], key: IdempotencyKey = None
+    ) -> Batch:
+        """Send many payouts under one key, all or none; each is an ordinary payout from then on."""
+        key = read_key(key)
+        wanted = read_batch(data, caller.mode, caller.language, house.settings.payout_batch_max)
+        reply = await house.batcher.pay(caller, key, wanted)
+        return _created(reply.body, replayed=reply.replayed)
+
+    @get("/", summary="List batches of payouts")
+    async def list_(self, house: House, caller: Who, limit: Limit = 20, cursor: Cursor = None) -> BatchPage:
+        """List batches of the key's mode, newest first."""
+        limit = min(limit, house.settings.page_limit_max)
+        after = read_cursor(cursor) if cursor else None
+        async with house.database.connection() as connection:
+            return BatchPage(*await search_out.list_batches(connection, caller, limit=limit, after=after))
+
+    @get("/{batch_id:str}", summary="Read a batch of payouts")
+    async def read(self, house: House, caller: Who, batch_id: FromPath[str]) -> Batch:
+        """Read one batch with its payouts."""
+        async with house.database.connection() as connection:
+            return await search_out.read_batch(connection, caller, batch_id)
 
 
 async def _list(

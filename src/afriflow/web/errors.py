@@ -60,7 +60,7 @@ def problem(request: Request[Any, Any, Any], error: errors.AfriFlowError) -> Res
     body |= {
         name: value
         for name, value in error.facts.items()
-        if name in {"transaction_id", "request_id", "remaining", "instead"}
+        if name in {"transaction_id", "request_id", "remaining", "instead", "reference"}
     }
     headers: dict[str, str] = {}
     retry_after = error.facts.get("retry_after_seconds", 1 if isinstance(error, errors.Unavailable) else None)

@@ -23,7 +23,9 @@ _NO_ROUTE = NotSent(Failure(FailureCode.PROVIDER_REJECTED, "no_route"))
 
 
 class MoneyOut(Operations):
-    """`Payouts` and `Refunds` (port/money_out.py)."""
+    """`BulkPayouts` and `Refunds` (port/money_out.py)."""
+
+    bulk_max = BULK_MAX
 
     async def payout(self, order: PayoutOrder, keep: Keep) -> Answer:  # noqa: ARG002 - our id is theirs
         provider = _carrier(order)
