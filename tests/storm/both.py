@@ -32,6 +32,8 @@ class Original:
             CREATE SCHEMA virtual;
             CREATE FUNCTION virtual.now() RETURNS timestamptz LANGUAGE sql STABLE
                 AS $$ SELECT pg_catalog.current_setting('sim.now')::timestamptz $$;
+            CREATE FUNCTION virtual.clock_timestamp() RETURNS timestamptz LANGUAGE sql STABLE
+                AS $$ SELECT pg_catalog.current_setting('sim.now')::timestamptz $$;
             ALTER DATABASE {name} SET search_path = virtual, pg_catalog, public;
             ALTER DATABASE {name} SET sim.now = '{BEGIN.isoformat()}';
             ALTER DATABASE {name} SET timezone = 'UTC';

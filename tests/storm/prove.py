@@ -22,6 +22,7 @@ from storm.ground import twin
 from storm.hunt import Catch
 from storm.planted import BUGS
 from storm.run import Happened, Plan, run
+from storm.trust import render
 
 ROOT = Path(__file__).parents[2]
 # What was kept of the last proof, so that parts of it can be made anew.
@@ -94,6 +95,7 @@ def main() -> None:
     found["machine"] = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     if asked.write:
         KEPT.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+        (ROOT / "TRUST.md").write_text(render(found))
     broken = sum(len(part.get("violations", ())) for part in found.values() if isinstance(part, dict))
     missed = len(found.get("bugs", {}).get("missed", ()))
     print(f"{broken} violations, {missed} planted bugs missed")
@@ -120,7 +122,9 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--bugs", action="store_true")
     parser.add_argument("--torture", help="what `afriflow torture` wrote")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--write", action="store_true", help="keep the figures in docs/trust.json")
+    parser.add_argument(
+        "--write", action="store_true", help="keep the figures in docs/trust.json and write TRUST.md"
+    )
     return parser.parse_args()
 
 

@@ -222,11 +222,11 @@ async def test_two_who_promise_back_the_same_money_are_one_too_many(meeting: Mee
     assert meeting.ends[-2:] == ["UPDATE 1", "UPDATE 0"]
 
 
-async def test_a_statement_of_two_parts_counts_from_where_it_began(meeting: Meeting) -> None:
-    """The number of a delivery's try is read as it was, though its row has another one by the time it is held."""
+async def test_two_tries_of_one_delivery_at_once_are_numbered_one_after_the_other(meeting: Meeting) -> None:
+    """The second part of the statement sees what the first one held and changed, and not what it began with."""
     tried = {"status": "waiting", "int2": 500}
     await told(meeting, (0, delivery.DELIVERY_INSERT, {}))
     await meeting.begin(0)
     await told(meeting, (0, delivery.DELIVERY_TRIED, tried), (1, delivery.DELIVERY_TRIED, tried))
     await meeting.end(0, keep=True)
-    assert meeting.ends[-1] == ("UniqueViolationError", "pk_delivery_attempts")
+    assert meeting.ends[-1] == "INSERT 0 1"
