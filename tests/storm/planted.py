@@ -58,8 +58,8 @@ BUGS = (
     Bug(
         "a timeout is a failure",
         SEND,
-        'answer = Answer(Unclear("the send\'s lease ran out"))',
-        'answer = Answer(NotSent(Failure(FailureCode.PROVIDER_UNAVAILABLE, "timeout")))',
+        'return [Answer(Unclear("the send\'s lease ran out"))] * len(planned)',
+        'return [_nothing_sent("timeout")] * len(planned)',
         faults={"stall": 0.02},
     ),
     Bug(
@@ -187,7 +187,8 @@ BUGS = (
     Bug(
         "a send leaves though its lease is over",
         SEND,
-        "            if begun >= lease_ends:\n                raise TimeoutError\n            async with asyncio.timeout_at(lease_ends):",
+        "            if asyncio.get_running_loop().time() >= lease_ends:\n                raise TimeoutError\n"
+        "            async with asyncio.timeout_at(lease_ends):",
         "            async with asyncio.timeout(3600):",
         faults={"stall": 0.02},
     ),

@@ -55,6 +55,13 @@ def test_under_every_fault_at_once_each_payment_comes_to_its_true_end(part: int)
     assert ends["late"] > 0
 
 
+# Seeds that have found something: 754, an answer that was as old as the stop of the machine that held it.
+@pytest.mark.parametrize("seed", [754])
+def test_what_was_found_once_is_not_found_again(seed: int) -> None:
+    found = play(Plan(seed))
+    assert found.violations == [], told(found)
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("part", range(2))
 def test_wherever_a_process_dies_and_wherever_the_next_one_does_the_payment_comes_to_its_true_end(

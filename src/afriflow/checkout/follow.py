@@ -155,8 +155,9 @@ class Follower:
             return word
 
     async def _verify(self, opened: OpenProvider, planned: Planned, attempt: Record) -> tuple[Answer, Record]:
+        asked_at = self.clock.now()
         answer = await self._ask(opened, planned)
-        if self._is_beyond_arrival(opened, attempt, answer):
+        if self._is_beyond_arrival(opened, attempt, answer, asked_at):
             answer = Answer(NeverReceived(), answer.provider_reference)
         return answer, await self._record(opened, attempt, answer, Source.VERIFY)
 
@@ -220,12 +221,16 @@ class Follower:
             raise Fault(reason="an order is gone", order_id=order_id)
         return found
 
-    def _is_beyond_arrival(self, opened: OpenProvider, attempt: Record, answer: Answer) -> bool:
-        """Whether "I do not know it" may be believed: the provider's own quarantine after the last send is over."""
+    def _is_beyond_arrival(
+        self, opened: OpenProvider, attempt: Record, answer: Answer, asked_at: datetime
+    ) -> bool:
+        """Whether "I do not know it" may be believed: the provider's own quarantine after the last send was over when
+        it was asked. A machine that stood still since then holds an old answer.
+        """
         quarantine = opened.spec.missing_is_final_after_seconds
         if not isinstance(answer.word, Missing) or quarantine is None or self._in_flight(attempt):
             return False
-        return self.clock.now() - attempt["last_sent_at"] >= timedelta(seconds=quarantine)
+        return asked_at - attempt["last_sent_at"] >= timedelta(seconds=quarantine)
 
     def _may_resend(self, opened: OpenProvider, attempt: Record, answer: Answer) -> bool:
         if attempt["status"] != AttemptStatus.UNKNOWN or self._in_flight(attempt):
