@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 from afriflow.simulator.serve import serving
 from afriflow.torture.chaos import blows
 from afriflow.torture.line import CLEAR, Line, Weather
-from afriflow.torture.nursery import Nursery
+from afriflow.torture.nursery import Nursery, _strike
 
 # One seed in the usual run; `AFRIFLOW_TORTURE_SEEDS=1,2,3 scripts/test tests/storm` for more.
 SEEDS = os.environ.get("AFRIFLOW_TORTURE_SEEDS", "1").split(",")
@@ -196,6 +197,23 @@ async def test_a_child_is_killed_and_its_number_is_not_struck_again(
     assert await asyncio.to_thread(child.wait, 10) == -1
     child.send_signal(signal.SIGKILL)
     nursery.close()
+
+
+def test_a_number_that_the_system_gave_to_somebody_else_is_never_struck() -> None:
+    """Numbers come round again: who closes an hour later must not kill by those of the long dead."""
+    own = subprocess.Popen([sys.executable, "-c", "raise SystemExit"])
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    living = {1: own.pid}
+    while _strike(living, 1, 0):
+        time.sleep(0.01)
+    assert living == {}  # forgotten with its burial, whoever has its number now
+    living_elsewhere = {2: stranger.pid}
+    assert not _strike(living, 1, signal.SIGKILL)
+    assert not _strike(living, 2, signal.SIGKILL)
+    assert stranger.poll() is None
+    assert _strike(living_elsewhere, 2, signal.SIGKILL)
+    assert stranger.wait(10) == -signal.SIGKILL
+    own.returncode = 0  # it was buried by us, and not by its own handle
 
 
 async def test_whom_the_nursery_bore_dies_with_it(

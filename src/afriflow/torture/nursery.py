@@ -18,23 +18,20 @@ _POLL_SECONDS = 0.005
 
 
 class Child:
-    """A process that the nursery bore, and buries, so that here its number is all there is."""
+    """A process that the nursery bore. Whoever asks or strikes does so through the nursery, which has not buried it yet:
+    a number alone may long be somebody else's.
+    """
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
+    def __init__(self, nursery: "Nursery", which: int, pid: int) -> None:
+        self._nursery, self._which, self.pid = nursery, which, pid
 
     def poll(self) -> int | None:
         """Tell that it ended; None while it lives."""
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return -1
-        return None
+        return None if self._nursery.strike(self._which, 0) else -1
 
     def send_signal(self, sig: int) -> None:
         """Do to it what is to be done; nothing when it has ended."""
-        if self.poll() is None:
-            os.kill(self.pid, sig)
+        self._nursery.strike(self._which, sig)
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end. Raises TimeoutError."""
@@ -58,35 +55,54 @@ class Nursery:
 
     def bear(self, command: str, env: dict[str, str], log: Path) -> Child:
         """Start `serve` or `work`: takes a hundredth of a second."""
-        wishes, numbers = self._process.stdin, self._process.stdout
-        if wishes is None or numbers is None:
-            raise RuntimeError("a nursery without pipes")
-        print(json.dumps([command, env, str(log)]), file=wishes, flush=True)
-        return Child(int(numbers.readline()))
+        which, pid = self._ask("bear", command, env, str(log))
+        return Child(self, which, pid)
+
+    def strike(self, which: int, sig: int) -> bool:
+        """Send a signal to a child, 0 for none at all; False when it has ended."""
+        return self._process.poll() is None and self._ask("strike", which, sig)
 
     def close(self) -> None:
-        """End it, and with it everybody it bore."""
+        """End it, and with it everybody it bore that still lives."""
         self._process.communicate()
+
+    def _ask(self, *wish: Any) -> Any:
+        wishes, answers = self._process.stdin, self._process.stdout
+        if wishes is None or answers is None:
+            raise RuntimeError("a nursery without pipes")
+        print(json.dumps(wish), file=wishes, flush=True)
+        return json.loads(answers.readline())
 
 
 def _bear() -> None:
     from afriflow.serve import serve, work  # noqa: PLC0415 — the weight that is carried once
 
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are gone at once
     commands: dict[str, Any] = {"serve": serve, "work": work}
-    born: list[int] = []
-    for wish in sys.stdin:
-        command, env, log = json.loads(wish)
-        pid = os.fork()
-        if pid == 0:
-            _live(commands[command], env, Path(log))
-        born.append(pid)
-        print(pid, flush=True)
-    for pid in born:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+    living: dict[int, int] = {}
+    for which, line in enumerate(sys.stdin):
+        verb, *wish = json.loads(line)
+        if verb == "bear":
+            pid = os.fork()
+            if pid == 0:
+                _live(commands[wish[0]], wish[1], Path(wish[2]))
+            living[which] = pid
+            answer: Any = (which, pid)
+        else:
+            answer = _strike(living, *wish)
+        print(json.dumps(answer), flush=True)
+    for which in list(living):
+        _strike(living, which, signal.SIGKILL)
+
+
+def _strike(living: dict[int, int], which: int, sig: int) -> bool:
+    """Strike a child that lives. Until it is waited for, its number is given to nobody else, so none else is struck."""
+    pid = living.get(which)
+    if pid is not None and os.waitpid(pid, os.WNOHANG)[0] == pid:
+        del living[which]
+        pid = None
+    if pid is not None and sig:
+        os.kill(pid, sig)
+    return pid is not None
 
 
 def _live(command: Any, env: dict[str, str], log: Path) -> None:
@@ -95,7 +111,6 @@ def _live(command: Any, env: dict[str, str], log: Path) -> None:
 
     from afriflow.settings import Settings  # noqa: PLC0415
 
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as words, Path(os.devnull).open("rb") as nothing:
