@@ -93,7 +93,7 @@ class TestStatements:
         await connection.prepare(statements()[name])
 
     def test_what_happened_is_only_ever_added_to(self) -> None:
-        history = "transaction_events|provider_logs|events|delivery_attempts"
+        history = "transaction_events|provider_logs|events|delivery_attempts|audit_log"
         changing = re.compile(rf"\b(?:UPDATE|DELETE\s+FROM)\s+(?:{history})\b", re.IGNORECASE)
         assert [name for name, sql in statements().items() if changing.search(sql)] == []
         assert changing.search("DELETE FROM transaction_events WHERE true")
@@ -114,6 +114,8 @@ class TestStatements:
             "afriflow.ledger.store.REFERENCE_OWNER": "whose reference is it",
             "afriflow.torture.store.PAYMENTS": "its database holds nothing but what it did",
             "afriflow.torture.store.MONEY_OUT": "its database holds nothing but what it did",
+            "afriflow.merchants.audit_log_store.AUDIT_HEADS": "whoever runs the installation verifies every chain",
+            "afriflow.merchants.audit_log_store.AUDIT_MERCHANTS": "whoever runs the installation verifies every chain",
             "afriflow.reconcile.store.VIOLATIONS_PER_RULE": "the metric is of the whole house",
             "afriflow.reconcile.rules_store.PROCESSING_HAS_ATTEMPT": "the audit looks at everybody's rows",
             "afriflow.reconcile.rules_store.KEY_LEADS_SOMEWHERE": "the audit looks at everybody's rows",

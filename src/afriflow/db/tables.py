@@ -546,3 +546,31 @@ violations = Table(  # what is broken now: a row goes when the next look finds i
     _time("seen_at"),
     PrimaryKeyConstraint("merchant_id", "rule", "subject_id"),
 )
+
+# ── who did what ────────────────────────────────────────────────────────────────────────────────────────────────
+audit_log = Table(  # append-only, and each entry holds the hash of the one before: see merchants/audit_log.py
+    "audit_log",
+    metadata,
+    _merchant(),
+    Column("sequence", BigInteger, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("details", Text, nullable=False),  # JSON to the letter, as it was hashed
+    Column("previous_hash", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("merchant_id", "sequence"),
+    Index("ix_audit_log_who", "merchant_id", "who", "sequence"),
+    Index("ix_audit_log_action", "merchant_id", "action", "sequence"),
+    Index("ix_audit_log_subject", "merchant_id", "subject", "sequence"),
+    Index("ix_audit_log_at", "merchant_id", "at"),
+)
+
+audit_heads = Table(  # how far each chain has come; its row is the lock that orders writers
+    "audit_heads",
+    metadata,
+    Column("merchant_id", Text, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)
