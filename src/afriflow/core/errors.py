@@ -4,6 +4,7 @@ AfriFlowError
 ├── Refusal                     expected: the caller hears why, nobody is paged
 │   ├── InvalidRequest          400 / 422, with one entry per field
 │   ├── Unauthenticated         401
+│   ├── Forbidden, PermissionDenied   403 not from our own page; the key or person lacks a permission
 │   ├── NotFound                404, also for what belongs to somebody else
 │   ├── Conflict                409 reference taken, not cancellable, not confirmable, key in flight
 │   ├── KeyReused               422
@@ -91,6 +92,13 @@ class Unauthenticated(Refusal):
 
 class Forbidden(Refusal):
     code = "forbidden"
+    status = 403
+
+
+class PermissionDenied(Refusal):
+    """The key's scopes or the person's role do not bring what this needs. `permission`: which."""
+
+    code = "permission_denied"
     status = 403
 
 

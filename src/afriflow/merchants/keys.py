@@ -9,6 +9,7 @@ from argon2.exceptions import VerificationError
 
 from afriflow.core.errors import NotFound, Unauthenticated
 from afriflow.core.ids import Ids
+from afriflow.core.permission import ALL_PERMISSIONS, Permission, Role
 from afriflow.core.transaction import Mode
 from afriflow.db.engine import Connection
 from afriflow.merchants import store
@@ -21,7 +22,10 @@ _NOBODY = _passwords.hash(secrets.token_urlsafe(16))
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever acts for a merchant, in one mode. who: an API key's id or a person's address, for records."""
+    """Whoever acts for a merchant, in one mode.
+
+    who: an API key's id or a person's address, for records. permissions: what routes let them do.
+    """
 
     merchant_id: str
     merchant_name: str
@@ -29,6 +33,7 @@ class Caller:
     country: str
     language: str
     who: str
+    permissions: frozenset[Permission] = frozenset()
 
 
 async def make_key(connection: Connection, vault: Vault, ids: Ids, *, merchant_id: str, mode: Mode) -> str:
@@ -48,7 +53,13 @@ async def caller_of_key(connection: Connection, vault: Vault, authorization: str
     if row is None or not key.startswith(f"sk_{row['mode']}_"):
         raise Unauthenticated
     return Caller(
-        row["merchant_id"], row["name"], Mode(row["mode"]), row["country"], row["language"], row["id"]
+        row["merchant_id"],
+        row["name"],
+        Mode(row["mode"]),
+        row["country"],
+        row["language"],
+        row["id"],
+        ALL_PERMISSIONS,
     )
 
 
@@ -98,7 +109,15 @@ async def caller_of_session(connection: Connection, vault: Vault, token: str, mo
     row = await connection.fetchrow(store.SESSION, vault.hash(token))
     if row is None:
         raise Unauthenticated
-    return Caller(row["merchant_id"], row["name"], mode, row["country"], row["language"], row["email"])
+    return Caller(
+        row["merchant_id"],
+        row["name"],
+        mode,
+        row["country"],
+        row["language"],
+        row["email"],
+        Role.OWNER.permissions,
+    )
 
 
 async def sign_out(connection: Connection, vault: Vault, token: str) -> None:

@@ -13,6 +13,7 @@ from afriflow.core.errors import FieldError, InvalidRequest
 from afriflow.core.money import AMOUNT_MINOR_MAX, EXPONENTS, Money
 from afriflow.core.msisdn import read_msisdn, read_sandbox_msisdn
 from afriflow.core.operator import countries, predict_operator
+from afriflow.core.permission import Permission
 from afriflow.core.transaction import Mode, TransactionStatus
 from afriflow.ledger.present import (
     Transaction,
@@ -70,7 +71,13 @@ class CheckoutController(Controller):
     guards = [require_key]
     tags = ["Checkout"]
 
-    @post("/checkout", status_code=201, summary="Create a transaction", responses=None)
+    @post(
+        "/checkout",
+        permission=Permission.TRANSACTIONS_WRITE,
+        status_code=201,
+        summary="Create a transaction",
+        responses=None,
+    )
     async def checkout(
         self,
         house: House,
@@ -85,7 +92,7 @@ class CheckoutController(Controller):
         headers = {"idempotent-replayed": "true"} if reply.replayed else {}
         return Response(reply.body, status_code=201, headers=headers, media_type=MediaType.JSON)  # type: ignore[return-value]
 
-    @get("/payment-methods", summary="What can be offered now")
+    @get("/payment-methods", permission=Permission.TRANSACTIONS_READ, summary="What can be offered now")
     async def methods(
         self,
         house: House,
@@ -106,7 +113,7 @@ class TransactionController(Controller):
     guards = [require_key]
     tags = ["Transactions"]
 
-    @get("/", summary="List transactions")
+    @get("/", permission=Permission.TRANSACTIONS_READ, summary="List transactions")
     async def list_(
         self,
         house: House,
@@ -146,12 +153,21 @@ class TransactionController(Controller):
         ]
         return Page(shown, found.next_cursor)
 
-    @get("/{transaction_id:str}", summary="Read a transaction with its story")
+    @get(
+        "/{transaction_id:str}",
+        permission=Permission.TRANSACTIONS_READ,
+        summary="Read a transaction with its story",
+    )
     async def read(self, house: House, caller: Who, transaction_id: FromPath[str]) -> TransactionWithStory:
         """Read one transaction: attempts, events, and the routing decision explained."""
         return await story(house, caller, transaction_id)
 
-    @post("/{transaction_id:str}/confirm", status_code=200, summary="Give what the payer was asked for")
+    @post(
+        "/{transaction_id:str}/confirm",
+        permission=Permission.TRANSACTIONS_WRITE,
+        status_code=200,
+        summary="Give what the payer was asked for",
+    )
     async def confirm(
         self,
         house: House,
@@ -164,14 +180,24 @@ class TransactionController(Controller):
         await house.confirmer.confirm(caller, transaction_id, data)
         return await story(house, caller, transaction_id)
 
-    @post("/{transaction_id:str}/cancel", status_code=200, summary="Cancel while no money can move")
+    @post(
+        "/{transaction_id:str}/cancel",
+        permission=Permission.TRANSACTIONS_WRITE,
+        status_code=200,
+        summary="Cancel while no money can move",
+    )
     async def cancel(self, house: House, caller: Who, transaction_id: FromPath[str]) -> TransactionWithStory:
         """Cancel a transaction; 409 while an attempt may still bring money."""
         _no_nul(transaction_id)
         await house.sessions.cancel(caller, transaction_id)
         return await story(house, caller, transaction_id)
 
-    @post("/{transaction_id:str}/verify", status_code=200, summary="Ask the provider now")
+    @post(
+        "/{transaction_id:str}/verify",
+        permission=Permission.TRANSACTIONS_WRITE,
+        status_code=200,
+        summary="Ask the provider now",
+    )
     async def verify(self, house: House, caller: Who, transaction_id: FromPath[str]) -> TransactionWithStory:
         """Ask the provider of the latest attempt how it stands."""
         _no_nul(transaction_id)

@@ -16,6 +16,7 @@ from afriflow.checkout.request_out import (
     read_refund,
 )
 from afriflow.core.errors import FieldError, InvalidRequest
+from afriflow.core.permission import Permission
 from afriflow.ledger import search_out
 from afriflow.ledger.present_out import Batch, Payout, Refund
 from afriflow.ledger.search import read_cursor
@@ -56,7 +57,12 @@ class RefundController(Controller):
     guards = [require_key]
     tags = ["Refunds"]
 
-    @post("/", status_code=201, summary="Refund a transaction, whole or in part")
+    @post(
+        "/",
+        permission=Permission.REFUNDS_WRITE,
+        status_code=201,
+        summary="Refund a transaction, whole or in part",
+    )
     async def create(
         self, house: House, caller: Who, data: JSONBody[RefundRequest], key: IdempotencyKey = None
     ) -> Refund:
@@ -65,7 +71,7 @@ class RefundController(Controller):
         reply = await house.disburser.refund(caller, key, read_refund(data))
         return _created(reply.body, replayed=reply.replayed)
 
-    @get("/", summary="List refunds")
+    @get("/", permission=Permission.REFUNDS_READ, summary="List refunds")
     async def list_(
         self,
         house: House,
@@ -79,13 +85,18 @@ class RefundController(Controller):
         page = await _list(house, caller, "refund", limit, cursor, status, transaction)
         return RefundPage(*page)
 
-    @get("/{refund_id:str}", summary="Read a refund")
+    @get("/{refund_id:str}", permission=Permission.REFUNDS_READ, summary="Read a refund")
     async def read(self, house: House, caller: Who, refund_id: FromPath[str]) -> Refund:
         """Read one refund."""
         async with house.database.connection() as connection:
             return await read_disbursement(connection, caller, "refund", refund_id)  # type: ignore[return-value]
 
-    @post("/{refund_id:str}/verify", status_code=200, summary="Ask the provider now")
+    @post(
+        "/{refund_id:str}/verify",
+        permission=Permission.REFUNDS_WRITE,
+        status_code=200,
+        summary="Ask the provider now",
+    )
     async def verify(self, house: House, caller: Who, refund_id: FromPath[str]) -> Refund:
         """Ask the provider how the refund stands."""
         await house.disburser.verify(caller, "refund", refund_id)
@@ -99,7 +110,7 @@ class PayoutController(Controller):
     guards = [require_key]
     tags = ["Payouts"]
 
-    @post("/", status_code=201, summary="Send money to a wallet")
+    @post("/", permission=Permission.PAYOUTS_WRITE, status_code=201, summary="Send money to a wallet")
     async def create(
         self, house: House, caller: Who, data: JSONBody[PayoutRequest], key: IdempotencyKey = None
     ) -> Payout:
@@ -108,20 +119,25 @@ class PayoutController(Controller):
         reply = await house.disburser.payout(caller, key, read_payout(data, caller.mode, caller.language))
         return _created(reply.body, replayed=reply.replayed)
 
-    @get("/", summary="List payouts")
+    @get("/", permission=Permission.PAYOUTS_READ, summary="List payouts")
     async def list_(
         self, house: House, caller: Who, limit: Limit = 20, cursor: Cursor = None, status: Status = None
     ) -> PayoutPage:
         """List payouts of the key's mode, newest first."""
         return PayoutPage(*await _list(house, caller, "payout", limit, cursor, status, None))
 
-    @get("/{payout_id:str}", summary="Read a payout")
+    @get("/{payout_id:str}", permission=Permission.PAYOUTS_READ, summary="Read a payout")
     async def read(self, house: House, caller: Who, payout_id: FromPath[str]) -> Payout:
         """Read one payout."""
         async with house.database.connection() as connection:
             return await read_disbursement(connection, caller, "payout", payout_id)  # type: ignore[return-value]
 
-    @post("/{payout_id:str}/verify", status_code=200, summary="Ask the provider now")
+    @post(
+        "/{payout_id:str}/verify",
+        permission=Permission.PAYOUTS_WRITE,
+        status_code=200,
+        summary="Ask the provider now",
+    )
     async def verify(self, house: House, caller: Who, payout_id: FromPath[str]) -> Payout:
         """Ask the provider how the payout stands."""
         await house.disburser.verify(caller, "payout", payout_id)
@@ -135,7 +151,7 @@ class BatchController(Controller):
     guards = [require_key]
     tags = ["Payouts"]
 
-    @post("/", status_code=201, summary="Send money to many wallets")
+    @post("/", permission=Permission.PAYOUTS_WRITE, status_code=201, summary="Send money to many wallets")
     async def create(
         self, house: House, caller: Who, data: JSONBody[BatchRequest], key: IdempotencyKey = None
     ) -> Batch:
@@ -145,7 +161,7 @@ class BatchController(Controller):
         reply = await house.batcher.pay(caller, key, wanted)
         return _created(reply.body, replayed=reply.replayed)
 
-    @get("/", summary="List batches of payouts")
+    @get("/", permission=Permission.PAYOUTS_READ, summary="List batches of payouts")
     async def list_(self, house: House, caller: Who, limit: Limit = 20, cursor: Cursor = None) -> BatchPage:
         """List batches of the key's mode, newest first."""
         limit = min(limit, house.settings.page_limit_max)
@@ -153,7 +169,7 @@ class BatchController(Controller):
         async with house.database.connection() as connection:
             return BatchPage(*await search_out.list_batches(connection, caller, limit=limit, after=after))
 
-    @get("/{batch_id:str}", summary="Read a batch of payouts")
+    @get("/{batch_id:str}", permission=Permission.PAYOUTS_READ, summary="Read a batch of payouts")
     async def read(self, house: House, caller: Who, batch_id: FromPath[str]) -> Batch:
         """Read one batch with its payouts."""
         async with house.database.connection() as connection:

@@ -4,6 +4,7 @@ import msgspec
 from litestar import Controller, get, put
 from litestar.params import JSONBody
 
+from afriflow.core.permission import Permission
 from afriflow.core.review import LatePolicy
 from afriflow.merchants.policy import late_policy_of, put_late_policy
 from afriflow.web.auth import House, Who, require_key
@@ -22,13 +23,13 @@ class PolicyController(Controller):
     guards = [require_key]
     tags = ["Policies"]
 
-    @get("/", summary="Read the policies")
+    @get("/", permission=Permission.SETTINGS_READ, summary="Read the policies")
     async def read(self, house: House, caller: Who) -> Policies:
         """Give the policies of the key's mode."""
         async with house.database.connection() as connection:
             return Policies(await late_policy_of(connection, caller.merchant_id, caller.mode))
 
-    @put("/", summary="Set the policies")
+    @put("/", permission=Permission.SETTINGS_WRITE, summary="Set the policies")
     async def set_(self, house: House, caller: Who, data: JSONBody[Policies]) -> Policies:
         """Set the policies of the key's mode, for what comes from now on."""
         async with house.database.connection() as connection:

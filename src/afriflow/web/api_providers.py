@@ -8,6 +8,7 @@ import msgspec
 from litestar import Controller, get, post
 from litestar.params import FromPath, JSONBody
 
+from afriflow.core.permission import Permission
 from afriflow.merchants.accounts import Contract
 from afriflow.port.money_out import Refunds
 from afriflow.port.provider import Route
@@ -69,12 +70,17 @@ class ProviderController(Controller):
     guards = [require_key]
     tags = ["Providers"]
 
-    @get("/", summary="List provider accounts")
+    @get("/", permission=Permission.PROVIDERS_READ, summary="List provider accounts")
     async def list_(self, house: House, caller: Who) -> AccountList:
         """List accounts with what they can carry, whether they are paused, and their breaker."""
         return AccountList(await shown_accounts(house, caller))
 
-    @post("/{account_id:str}/pause", status_code=200, summary="Take an account out of routing")
+    @post(
+        "/{account_id:str}/pause",
+        permission=Permission.PROVIDERS_WRITE,
+        status_code=200,
+        summary="Take an account out of routing",
+    )
     async def pause(
         self, house: House, caller: Who, account_id: FromPath[str], data: JSONBody[PauseRequest]
     ) -> AccountList:
@@ -82,7 +88,12 @@ class ProviderController(Controller):
         await house.announcer.pause(caller, read_id(account_id), data.reason)
         return AccountList(await shown_accounts(house, caller))
 
-    @post("/{account_id:str}/resume", status_code=200, summary="Put an account back")
+    @post(
+        "/{account_id:str}/resume",
+        permission=Permission.PROVIDERS_WRITE,
+        status_code=200,
+        summary="Put an account back",
+    )
     async def resume(self, house: House, caller: Who, account_id: FromPath[str]) -> AccountList:
         """Put a paused account back into routing."""
         await house.announcer.resume(caller, read_id(account_id))

@@ -7,6 +7,7 @@ from litestar.params import JSONBody
 
 from afriflow.checkout.request import CheckoutRequest, read_checkout
 from afriflow.core.errors import FieldError, InvalidRequest
+from afriflow.core.permission import Permission
 from afriflow.ledger.present import show_routing
 from afriflow.routing.choose import Wish
 from afriflow.routing.route import put_rules, rules_of
@@ -21,20 +22,25 @@ class RoutingController(Controller):
     guards = [require_key]
     tags = ["Routing"]
 
-    @get("/rules", summary="Read the routing rules")
+    @get("/rules", permission=Permission.ROUTING_READ, summary="Read the routing rules")
     async def rules(self, house: House, caller: Who) -> Rules:
         """Give the rules of the key's mode; the first that fits a payment decides."""
         async with house.database.connection() as connection:
             return await rules_of(connection, caller)
 
-    @put("/rules", summary="Replace the routing rules")
+    @put("/rules", permission=Permission.ROUTING_WRITE, summary="Replace the routing rules")
     async def put_rules(self, house: House, caller: Who, data: JSONBody[Rules]) -> Rules:
         """Replace all rules of the key's mode."""
         async with house.database.transaction() as connection:
             await put_rules(connection, caller, data)
         return data
 
-    @post("/preview", status_code=200, summary="What would happen to this payment, and why")
+    @post(
+        "/preview",
+        permission=Permission.ROUTING_READ,
+        status_code=200,
+        summary="What would happen to this payment, and why",
+    )
     async def preview(self, house: House, caller: Who, data: JSONBody[CheckoutRequest]) -> dict[str, Any]:
         """Route a checkout without creating anything."""
         checkout = read_checkout(data, caller.mode, caller.language, house.checkout_limits)

@@ -9,6 +9,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from afriflow.checkout.request import check_url
 from afriflow.core.errors import InvalidRequest, NotFound
+from afriflow.core.permission import Permission
 from afriflow.db.engine import Record
 from afriflow.delivery import endpoints, store
 from afriflow.delivery.endpoints import Endpoint
@@ -74,7 +75,7 @@ class EndpointController(Controller):
     guards = [require_key]
     tags = ["Webhooks"]
 
-    @post("/", status_code=201, summary="Register an endpoint")
+    @post("/", permission=Permission.WEBHOOKS_WRITE, status_code=201, summary="Register an endpoint")
     async def add(self, house: House, caller: Who, data: JSONBody[EndpointRequest]) -> ShownEndpoint:
         """Register an address; its secret is in this answer and in no other."""
         fault = check_url(data.url, caller.mode, "/url")
@@ -91,14 +92,19 @@ class EndpointController(Controller):
             )
         return show_endpoint(made, secret=made.secret)
 
-    @get("/", summary="List endpoints")
+    @get("/", permission=Permission.WEBHOOKS_READ, summary="List endpoints")
     async def list_(self, house: House, caller: Who) -> EndpointList:
         """List the endpoints of the key's mode."""
         async with house.database.connection() as connection:
             found = await endpoints.endpoints_of(connection, house.vault, caller.merchant_id, caller.mode)
         return EndpointList([show_endpoint(item) for item in found])
 
-    @delete("/{endpoint_id:str}", status_code=204, summary="Forget an endpoint")
+    @delete(
+        "/{endpoint_id:str}",
+        permission=Permission.WEBHOOKS_WRITE,
+        status_code=204,
+        summary="Forget an endpoint",
+    )
     async def remove(self, house: House, caller: Who, endpoint_id: FromPath[str]) -> None:
         """Forget an endpoint; what waits for it is not sent any more."""
         async with house.database.transaction() as connection:
@@ -114,7 +120,7 @@ class MessageController(Controller):
     guards = [require_key]
     tags = ["Webhooks"]
 
-    @get("/", summary="List events")
+    @get("/", permission=Permission.WEBHOOKS_READ, summary="List events")
     async def list_(
         self,
         house: House,
@@ -135,7 +141,12 @@ class MessageController(Controller):
         shown = [show_message(row) for row in rows[:limit]]
         return MessagePage(shown, make_cursor(shown[-1].id) if len(rows) > limit else None)
 
-    @post("/{event_id:str}/resend", status_code=202, summary="Send an event again")
+    @post(
+        "/{event_id:str}/resend",
+        permission=Permission.WEBHOOKS_WRITE,
+        status_code=202,
+        summary="Send an event again",
+    )
     async def resend(self, house: House, caller: Who, event_id: FromPath[str]) -> Resent:
         """Send the same bytes again to every endpoint there is now."""
         async with house.database.transaction() as connection:

@@ -43,7 +43,7 @@ def asset_url(name: str) -> str:
     return assets()[name].url
 
 
-@get("/static/{name:str}", include_in_schema=False)
+@get("/static/{name:str}", include_in_schema=False, public="what pages load, the same for everybody")
 async def give_asset(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
     """Send a file. Raises NotFound."""
     asset = _by_url().get(f"/static/{name}")

@@ -10,6 +10,7 @@ from litestar.params import FromPath
 from afriflow.core.errors import InvalidRequest, NotFound, Refusal
 from afriflow.core.language import keys, say
 from afriflow.core.msisdn import read_msisdn, read_sandbox_msisdn
+from afriflow.core.permission import Permission
 from afriflow.core.transaction import FINAL, LIVE, AttemptStatus, Mode, TransactionStatus
 from afriflow.delivery.endpoints import resend
 from afriflow.delivery.search import deliveries_of
@@ -68,7 +69,7 @@ class PaymentPages(Controller):
     guards = [require_own_page, require_person]
     include_in_schema = False
 
-    @get("/")
+    @get("/", permission=Permission.TRANSACTIONS_READ)
     async def list_(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[str]:
         """List payments, newest first, narrowed to what was searched."""
         text, status = read_query(request, "q"), read_query(request, "status")
@@ -98,7 +99,7 @@ class PaymentPages(Controller):
             base_url=base_url,
         )
 
-    @get("/transactions/{transaction_id:str}")
+    @get("/transactions/{transaction_id:str}", permission=Permission.TRANSACTIONS_READ)
     async def read(
         self, request: Request[Any, Any, Any], house: House, caller: Who, transaction_id: FromPath[str]
     ) -> Response[str]:
@@ -135,7 +136,7 @@ class PaymentPages(Controller):
             },
         )
 
-    @post("/transactions/{transaction_id:str}/verify")
+    @post("/transactions/{transaction_id:str}/verify", permission=Permission.TRANSACTIONS_WRITE)
     async def verify(self, house: House, caller: Who, transaction_id: FromPath[str]) -> Response[None]:
         """Ask the provider now."""
         try:
@@ -144,7 +145,7 @@ class PaymentPages(Controller):
             return back_to(transaction_id, refusal)
         return back_to(transaction_id, "verify")
 
-    @post("/transactions/{transaction_id:str}/cancel")
+    @post("/transactions/{transaction_id:str}/cancel", permission=Permission.TRANSACTIONS_WRITE)
     async def cancel(self, house: House, caller: Who, transaction_id: FromPath[str]) -> Response[None]:
         """Cancel while no money can move."""
         try:
@@ -153,7 +154,7 @@ class PaymentPages(Controller):
             return back_to(transaction_id, refusal)
         return back_to(transaction_id, "cancel")
 
-    @post("/events/{event_id:str}/resend")
+    @post("/events/{event_id:str}/resend", permission=Permission.WEBHOOKS_WRITE)
     async def send_again(
         self, request: Request[Any, Any, Any], house: House, caller: Who, event_id: FromPath[str]
     ) -> Response[None]:

@@ -7,6 +7,7 @@ from litestar.params import FromPath
 
 from afriflow.checkout.resolve import Decision
 from afriflow.core.errors import Refusal
+from afriflow.core.permission import Permission
 from afriflow.jobs.held import explained_jobs, release_jobs
 from afriflow.web.auth import House, Who, require_person
 from afriflow.web.dashboard import back_to, dashboard_page, read_id
@@ -24,7 +25,7 @@ class DecisionPages(Controller):
     guards = [require_own_page, require_person]
     include_in_schema = False
 
-    @post("/review")
+    @post("/review", permission=Permission.TRANSACTIONS_RESOLVE)
     async def review(
         self, request: Request[Any, Any, Any], house: House, caller: Who, transaction_id: FromPath[str]
     ) -> Response[None]:
@@ -38,7 +39,7 @@ class DecisionPages(Controller):
             return back_to(transaction_id, refusal)
         return back_to(transaction_id, "review")
 
-    @post("/attempts/{attempt_id:str}/resolve")
+    @post("/attempts/{attempt_id:str}/resolve", permission=Permission.TRANSACTIONS_RESOLVE)
     async def resolve(
         self,
         request: Request[Any, Any, Any],
@@ -72,14 +73,14 @@ class JobPages(Controller):
     guards = [require_own_page, require_person]
     include_in_schema = False
 
-    @get("/")
+    @get("/", permission=Permission.JOBS_READ)
     async def list_(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[str]:
         """List the merchant's held jobs and why each is held."""
         async with house.database.connection() as connection:
             jobs = await explained_jobs(connection, caller.merchant_id)
         return dashboard_page(request, caller, "jobs.html", jobs=jobs)
 
-    @post("/release")
+    @post("/release", permission=Permission.JOBS_WRITE)
     async def release(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[None]:
         """Let one held job, or all of them, run again."""
         wanted = (await read_form(request)).get("job", "")

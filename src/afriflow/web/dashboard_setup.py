@@ -9,6 +9,7 @@ from litestar.params import FromPath
 from afriflow.checkout.request import check_url
 from afriflow.core.errors import FieldError, NotFound
 from afriflow.core.language import say
+from afriflow.core.permission import Permission
 from afriflow.delivery.endpoints import Endpoint, add_endpoint, endpoints_of, remove_endpoint
 from afriflow.delivery.search import latest_deliveries
 from afriflow.routing.announce import changes_of
@@ -32,12 +33,12 @@ class ProviderPages(Controller):
     guards = [require_own_page, require_person]
     include_in_schema = False
 
-    @get("/")
+    @get("/", permission=Permission.PROVIDERS_READ)
     async def list_(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[str]:
         """List the accounts of the mode, how they are and what they can carry."""
         return await self._page(request, house, caller)
 
-    @post("/{account_id:str}/pause")
+    @post("/{account_id:str}/pause", permission=Permission.PROVIDERS_WRITE)
     async def pause(
         self, request: Request[Any, Any, Any], house: House, caller: Who, account_id: FromPath[str]
     ) -> Response[Any]:
@@ -49,7 +50,7 @@ class ProviderPages(Controller):
         await house.announcer.pause(caller, _id(account_id), reason)
         return go_to(f"{HOME}/providers?done=pause")
 
-    @post("/{account_id:str}/resume")
+    @post("/{account_id:str}/resume", permission=Permission.PROVIDERS_WRITE)
     async def resume(self, house: House, caller: Who, account_id: FromPath[str]) -> Response[None]:
         """Put an account back."""
         await house.announcer.resume(caller, _id(account_id))
@@ -82,12 +83,12 @@ class WebhookPages(Controller):
     guards = [require_own_page, require_person]
     include_in_schema = False
 
-    @get("/")
+    @get("/", permission=Permission.WEBHOOKS_READ)
     async def list_(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[str]:
         """List where the merchant is told, and what it was told lately."""
         return await self._page(request, house, caller)
 
-    @post("/")
+    @post("/", permission=Permission.WEBHOOKS_WRITE)
     async def add(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[str]:
         """Register an address; its secret is on this page and on no other."""
         form = await read_form(request)
@@ -101,7 +102,7 @@ class WebhookPages(Controller):
             )
         return await self._page(request, house, caller, made=made)
 
-    @post("/{endpoint_id:str}/remove")
+    @post("/{endpoint_id:str}/remove", permission=Permission.WEBHOOKS_WRITE)
     async def remove(self, house: House, caller: Who, endpoint_id: FromPath[str]) -> Response[None]:
         """Forget an address."""
         async with house.database.transaction() as connection:

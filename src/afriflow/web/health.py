@@ -9,13 +9,13 @@ from afriflow.db.condition import answers
 from afriflow.web.auth import House
 
 
-@get("/health/live", tags=["Operations"], summary="Is the process alive?")
+@get("/health/live", tags=["Operations"], summary="Is the process alive?", public="asked by load balancers")
 async def live() -> dict[str, str]:
     """Answer as long as the event loop turns."""
     return {"status": "alive"}
 
 
-@get("/health/ready", tags=["Operations"], summary="Can it take payments?")
+@get("/health/ready", tags=["Operations"], summary="Can it take payments?", public="asked by load balancers")
 async def ready(house: House) -> Response[dict[str, Any]]:
     """Ask PostgreSQL, which we need, and Redis, which we can do without."""
     database, redis = "ok", "ok"

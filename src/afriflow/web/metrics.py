@@ -16,7 +16,13 @@ _VIOLATIONS = gauge(
 _AUDIT_AGE = gauge("afriflow_audit_age_seconds", "Since the audit last ended; one is due each minute.")
 
 
-@get("/metrics", tags=["Operations"], summary="What is measured, for Prometheus", media_type=CONTENT_TYPE)
+@get(
+    "/metrics",
+    public="counts of the whole house; a proxy keeps it inside",
+    tags=["Operations"],
+    summary="What is measured, for Prometheus",
+    media_type=CONTENT_TYPE,
+)
 async def metrics(house: House) -> Response[bytes]:
     """Ask PostgreSQL for what it alone knows; the same answer from every process."""
 

@@ -46,6 +46,8 @@ _CODE_WORDS: dict[type[AfriFlowError], str] = {
     InvalidOtp: "failure.invalid_otp",
     CodeNotPassedOn: "page.code_not_passed_on",
 }
+# Why these pages ask for no key and nobody to sign in.
+_BY_LINK = "the token in the address is what a payer has"
 _NOTHING_WRONG = {"operator": "", "phone": "", "otp": ""}
 
 
@@ -108,13 +110,13 @@ class Typed:
     wrong: dict[str, str] | None = None
 
 
-@get("/pay/{token:str}", include_in_schema=False)
+@get("/pay/{token:str}", include_in_schema=False, public=_BY_LINK)
 async def show(request: Request[Any, Any, Any], house: House, token: FromPath[str]) -> Response[str]:
     """Show where the payment stands and what the payer can do."""
     return await _page(request, house, await _visit(house, token), Typed(phone=""))
 
 
-@post("/pay/{token:str}", include_in_schema=False)
+@post("/pay/{token:str}", include_in_schema=False, public=_BY_LINK)
 async def give(request: Request[Any, Any, Any], house: House, token: FromPath[str]) -> Response[Any]:
     """Take a method or a code; a second click finds the payment under way and just shows it."""
     visit = await _visit(house, token)
@@ -137,14 +139,14 @@ async def give(request: Request[Any, Any, Any], house: House, token: FromPath[st
     return go_to(f"/pay/{token}")
 
 
-@get("/pay/{token:str}/state", include_in_schema=False)
+@get("/pay/{token:str}/state", include_in_schema=False, public=_BY_LINK)
 async def state(house: House, token: FromPath[str]) -> Response[PayState]:
     """Tell a waiting page whether there is something new."""
     visit = await _visit(house, token)
     return Response(PayState(visit.state), headers={"cache-control": "no-store"})
 
 
-@get(["/pay/{token:str}/return", "/pay/{token:str}/cancelled"], include_in_schema=False)
+@get(["/pay/{token:str}/return", "/pay/{token:str}/cancelled"], include_in_schema=False, public=_BY_LINK)
 async def come_back(house: House, token: FromPath[str]) -> Response[None]:
     """Where providers send payers back: ask how it stands, believing nothing in this address, then show it."""
     visit = await _visit(house, token)

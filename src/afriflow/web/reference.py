@@ -53,13 +53,13 @@ _CLOSED = (
 )
 
 
-@get("/openapi.json", include_in_schema=False)
+@get("/openapi.json", include_in_schema=False, public="a description of the API")
 async def openapi_document(request: Request[Any, Any, Any]) -> dict[str, Any]:
     """Give the OpenAPI 3.1 document."""
     return document(request.app)
 
 
-@get("/docs", include_in_schema=False)
+@get("/docs", include_in_schema=False, public="a description of the API")
 async def reference_page(request: Request[Any, Any, Any]) -> Response[str]:
     """Show the document to a person."""
     language = page_language(request, request.app.state.house.settings.language)

@@ -18,14 +18,14 @@ HOME = "/dashboard"
 _YEAR_SECONDS = 365 * 86_400
 
 
-@get("/dashboard/sign-in", include_in_schema=False)
+@get("/dashboard/sign-in", include_in_schema=False, public="whoever wants to come in")
 async def show_sign_in(request: Request[Any, Any, Any], house: House) -> Response[str]:
     """Ask who it is."""
     language = page_language(request, house.settings.language)
     return _page(request, language, came_for=_ours(read_query(request, "next")))
 
 
-@post("/dashboard/sign-in", include_in_schema=False, guards=[require_own_page])
+@post("/dashboard/sign-in", include_in_schema=False, public="the password lets in", guards=[require_own_page])
 async def come_in(request: Request[Any, Any, Any], house: House) -> Response[Any]:
     """Open a session, or say that address or password is wrong, and never which."""
     form = await read_form(request)
@@ -52,7 +52,12 @@ async def come_in(request: Request[Any, Any, Any], house: House) -> Response[Any
     return go_to(came_for, _cookie(house, SESSION_COOKIE, token, house.settings.dashboard_session_seconds))
 
 
-@post("/dashboard/sign-out", include_in_schema=False, guards=[require_own_page])
+@post(
+    "/dashboard/sign-out",
+    include_in_schema=False,
+    public="ends a session that is shown",
+    guards=[require_own_page],
+)
 async def go_out(request: Request[Any, Any, Any], house: House) -> Response[None]:
     """End the session, here and in the database."""
     token = request.cookies.get(SESSION_COOKIE)
@@ -62,7 +67,7 @@ async def go_out(request: Request[Any, Any, Any], house: House) -> Response[None
     return go_to(f"{HOME}/sign-in", _cookie(house, SESSION_COOKIE, "", 0))
 
 
-@post("/dashboard/mode", include_in_schema=False, guards=[require_own_page, require_person])
+@post("/dashboard/mode", include_in_schema=False, permission=None, guards=[require_own_page, require_person])
 async def switch_mode(request: Request[Any, Any, Any], house: House) -> Response[None]:
     """Look at the other world; ids of one mean nothing in the other, so it begins at the list."""
     form = await read_form(request)
@@ -70,7 +75,7 @@ async def switch_mode(request: Request[Any, Any, Any], house: House) -> Response
     return go_to(HOME, _cookie(house, MODE_COOKIE, mode.value, _YEAR_SECONDS))
 
 
-@get("/", include_in_schema=False)
+@get("/", include_in_schema=False, public="sends on to the dashboard")
 async def to_dashboard() -> Response[None]:
     """Whoever comes without an address is a person."""
     return go_to(HOME)

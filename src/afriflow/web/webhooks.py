@@ -17,6 +17,7 @@ from afriflow.web.auth import House
     media_type=MediaType.TEXT,
     tags=["Webhooks"],
     summary="Provider notifications",
+    public="what a notification says is believed by its signature only",
     request_max_body_size=None,  # `_body` holds its own limit, which is larger than the API's
 )
 async def receive(
