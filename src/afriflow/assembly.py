@@ -2,13 +2,14 @@
 
 import base64
 import hashlib
+import ipaddress
 import random
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
-import aiohttp
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -34,6 +35,7 @@ from afriflow.core.clock import Clock, SystemClock
 from afriflow.core.ids import Ids
 from afriflow.db.engine import Database
 from afriflow.delivery.deliver import Deliverer, DeliveryLimits
+from afriflow.delivery.target import Targets
 from afriflow.inbox.process import Processor
 from afriflow.inbox.receive import Receiver
 from afriflow.ledger.record import Recorder
@@ -41,7 +43,7 @@ from afriflow.ledger.record_out import OutRecorder
 from afriflow.merchants.accounts import Accounts
 from afriflow.merchants.vault import Vault
 from afriflow.port.factory import PaymentFactory
-from afriflow.port.http import open_session
+from afriflow.port.reach import Lines, Reach, open_lines
 from afriflow.reconcile.audit import Auditor
 from afriflow.reconcile.remind import Reminder
 from afriflow.reconcile.sweep import Sweeper
@@ -64,16 +66,16 @@ class Ground:
     vault: Vault
     database: Database
     redis: "Redis"
-    provider_session: aiohttp.ClientSession
-    delivery_session: aiohttp.ClientSession
+    provider_lines: Lines
+    delivery_lines: Lines
     accounts: Accounts
     factory: PaymentFactory
     health: Health
 
     async def close(self) -> None:
         """Let go of everything that is open to the outside."""
-        await self.provider_session.close()
-        await self.delivery_session.close()
+        await self.provider_lines.close()
+        await self.delivery_lines.close()
         await self.redis.aclose()
         await self.database.close()
 
@@ -94,6 +96,7 @@ class Assembly(Ground):
     giver_back: GiverBack
     receiver: Receiver
     processor: Processor
+    targets: Targets
     deliverer: Deliverer
     sweeper: Sweeper
     reminder: Reminder
@@ -139,7 +142,8 @@ def put_together(ground: Ground) -> Assembly:
     )
     code_giver = CodeGiver(database, factory, recorder, follower, sender, clock)
     paying, look_alikes = (router, recorder, planner, sender), LookAlikes(settings.look_alike_seconds)
-    delivery = (ground.vault, clock, ground.delivery_session, _delivery_limits(settings))
+    targets = Targets(settings.webhook_ports, private_in_test=settings.allow_private_addresses)
+    delivery = (ground.vault, clock, ground.delivery_lines, targets, _delivery_limits(settings))
     outgoing = (factory, recorder, out_recorder, out_planner, sender, follower, ids)
     disburser = Disburser(database, idempotency, accounts, router, *outgoing)
     return Assembly(
@@ -156,6 +160,7 @@ def put_together(ground: Ground) -> Assembly:
         giver_back=GiverBack(disburser),
         receiver=Receiver(database, accounts, factory, ids, clock),
         processor=Processor(database, accounts, factory, recorder, out_recorder, follower.check, clock),
+        targets=targets,
         deliverer=Deliverer(database, *delivery, ground.chance),
         # Twice the ladder: what is older has long been marked unresolved and is asked for by hand.
         sweeper=Sweeper(database, 2 * settings.follow_ladder_seconds[-1]),
@@ -177,7 +182,7 @@ async def _open(settings: Settings, clock: Clock) -> Ground:
         connections_max=settings.database_connections_max,
         statement_timeout_seconds=settings.statement_timeout_seconds,
     )
-    provider_session = open_session(connections_max=settings.provider_connections_max)
+    provider_lines = _open_lines(settings, settings.provider_networks)
     return Ground(
         settings=settings,
         clock=clock,
@@ -186,11 +191,19 @@ async def _open(settings: Settings, clock: Clock) -> Ground:
         vault=vault,
         database=database,
         redis=redis,
-        provider_session=provider_session,
-        delivery_session=open_session(connections_max=settings.provider_connections_max),
+        provider_lines=provider_lines,
+        delivery_lines=_open_lines(settings, ()),
         accounts=Accounts(vault, settings.base_url),
-        factory=PaymentFactory(provider_session, clock, timeout_seconds=settings.provider_timeout_seconds),
+        factory=PaymentFactory(provider_lines, clock, timeout_seconds=settings.provider_timeout_seconds),
         health=Health(redis, breaker_limits(settings), chance),
+    )
+
+
+def _open_lines(settings: Settings, networks: Sequence[str]) -> Lines:
+    return open_lines(
+        connections_max=settings.provider_connections_max,
+        reach=Reach([ipaddress.ip_network(network) for network in networks]),
+        private_in_test=settings.allow_private_addresses,
     )
 
 
@@ -267,5 +280,4 @@ def _delivery_limits(settings: Settings) -> DeliveryLimits:
         settings.delivery_ladder_seconds,
         settings.delivery_timeout_seconds,
         settings.delivery_answer_bytes_max,
-        settings.allow_private_webhook_targets,
     )

@@ -79,6 +79,9 @@ class Settings:
     provider_connections_max: int = _setting(
         50, "to one provider's host at once, whatever accounts it has; orders and questions of one fill it"
     )
+    provider_networks: tuple[str, ...] = _setting(
+        (), "private networks that providers may be in, such as an operator's behind a VPN: 10.8.0.0/16"
+    )
     provider_orders_max: int = _setting(
         40, "payments on their way to one account at once, per process: a hanging one holds these and no more"
     )
@@ -146,6 +149,9 @@ class Settings:
         "pauses between tries of a delivery: 13 tries over 75 h, so that a weekend's outage loses nothing",
     )
     delivery_timeout_seconds: float = _setting(15.0, "Standard Webhooks asks for 15 to 30 s")
+    webhook_ports: tuple[int, ...] = _setting(
+        (443, 8443), "where merchants' servers listen with TLS; any other port is somebody else's service"
+    )
     delivery_answer_bytes_max: int = _setting(
         64 * 1024, "we keep an excerpt of the merchant's answer, not a download"
     )
@@ -183,8 +189,9 @@ class Settings:
 
     sentry_dsn: str = _setting("", "where faults are reported; empty = nowhere")
     log_format: str = _setting("json", "json for machines, console for people")
-    allow_private_webhook_targets: bool = _setting(
-        False, "test mode may deliver to loopback and private addresses; `afriflow start` sets it"
+    allow_private_addresses: bool = _setting(
+        False,
+        "test mode may call loopback and private addresses: webhooks and simulators; `afriflow start` sets it",
     )
 
     @classmethod
@@ -213,7 +220,8 @@ class Settings:
 
 def _read(text: str, kind: Any) -> Any:
     if isinstance(kind, types.GenericAlias):  # tuple[int, ...]
-        return tuple(int(part) for part in text.split(","))
+        item = typing.get_args(kind)[0]
+        return tuple(item(part.strip()) for part in text.split(","))
     if kind is bool:
         if text.lower() not in {"1", "0", "true", "false", "yes", "no"}:
             raise ValueError("expected true or false")

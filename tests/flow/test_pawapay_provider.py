@@ -26,8 +26,8 @@ from afriflow.core.msisdn import read_sandbox_msisdn
 from afriflow.core.operator import operators
 from afriflow.core.transaction import Mode
 from afriflow.port.factory import OpenProvider, PaymentFactory, fill_config
-from afriflow.port.http import open_session
 from afriflow.port.provider import Account, Answer, Notification, Order, Secret, Verdict
+from afriflow.port.reach import ANYWHERE, Lines, open_session
 from afriflow.providers.pawapay import SPEC
 from afriflow.simulator.handset import Action, Handset
 from afriflow.simulator.seat import Seat, SeatSettings, open_seat
@@ -69,7 +69,7 @@ class World:
         self.callback_url = callback_url
         self.base_url = seat.settings.public_url
         self.session = session
-        self.factory = PaymentFactory(session, SystemClock(), timeout_seconds=5)
+        self.factory = PaymentFactory(Lines(session, session), SystemClock(), timeout_seconds=5)
 
     def open(self, base_url: str | None = None, **config: str) -> OpenProvider:
         values = {"token": TOKEN, **config}
@@ -136,7 +136,7 @@ async def made(config: dict[str, str] | None = None, storage: Path | None = None
             return seats[0]
 
         await stack.enter_async_context(serving(build))
-        session = open_session(connections_max=10)
+        session = open_session(connections_max=10, reach=ANYWHERE)
         stack.push_async_callback(session.close)
         world = World(seats[0], handset, inbox, callback_url, session)
         await world.put("behaviour", settle_after_seconds=0.05)

@@ -21,8 +21,8 @@ from afriflow.core.msisdn import Msisdn
 from afriflow.core.operator import countries, operators
 from afriflow.core.transaction import Mode
 from afriflow.port.factory import PaymentFactory, fill_config
-from afriflow.port.http import open_session
 from afriflow.port.provider import Account, Answer, Notification, Order, Report, Secret, Verdict
+from afriflow.port.reach import ANYWHERE, Lines, open_session
 from afriflow.providers.paydunya import SPEC
 from afriflow.simulator.handset import Action, Handset
 from afriflow.simulator.seat import Seat, SeatSettings, open_seat
@@ -135,9 +135,9 @@ async def open_house(storage: Path | None = None) -> AsyncGenerator[House]:
 
         url = f"{await stack.enter_async_context(serving(build))}/simulators/paydunya"
         house = House(seats[0], handset, clock, inbox, url)
-        house.session = await stack.enter_async_context(open_session(connections_max=8))
+        house.session = await stack.enter_async_context(open_session(connections_max=8, reach=ANYWHERE))
         house.browser = await stack.enter_async_context(aiohttp.ClientSession())
-        house.factory = PaymentFactory(house.session, clock, timeout_seconds=5)
+        house.factory = PaymentFactory(Lines(house.session, house.session), clock, timeout_seconds=5)
         house.account = account(f"{url}/sandbox-api/v1", hook)
         yield house
 

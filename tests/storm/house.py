@@ -23,6 +23,7 @@ from afriflow.merchants.keys import Caller
 from afriflow.merchants.policy import put_late_policy
 from afriflow.merchants.vault import Vault
 from afriflow.port.factory import PaymentFactory
+from afriflow.port.reach import Lines
 from afriflow.routing.health import Health
 from afriflow.settings import Settings
 
@@ -30,7 +31,7 @@ BEGINNING = datetime(2027, 3, 1, 8, 0, tzinfo=UTC)
 SETTINGS = Settings(
     public_url="https://pay.test",
     secret_key="a secret of a simulated run, 32 bytes or more",
-    allow_private_webhook_targets=True,
+    allow_private_addresses=True,
 )
 VAULT = Vault(SETTINGS.secret_key.encode())
 MERCHANT = "mer_simulated"
@@ -91,10 +92,12 @@ def settle_in(
             vault=VAULT,
             database=database,
             redis=redis,
-            provider_session=wire,
-            delivery_session=wire,
+            provider_lines=Lines(wire, wire),
+            delivery_lines=Lines(wire, wire),
             accounts=Accounts(VAULT, SETTINGS.base_url),
-            factory=PaymentFactory(wire, clock, timeout_seconds=SETTINGS.provider_timeout_seconds),
+            factory=PaymentFactory(
+                Lines(wire, wire), clock, timeout_seconds=SETTINGS.provider_timeout_seconds
+            ),
             health=Health(redis, breaker_limits(SETTINGS), chance),
         )
     )

@@ -24,8 +24,14 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         ("AFRIFLOW_HOME", "/srv/afriflow", "home", Path("/srv/afriflow")),
         ("AFRIFLOW_STATEMENT_TIMEOUT_SECONDS", "2.5", "statement_timeout_seconds", 2.5),
         ("AFRIFLOW_FOLLOW_LADDER_SECONDS", "1,2, 30", "follow_ladder_seconds", (1, 2, 30)),
-        ("AFRIFLOW_ALLOW_PRIVATE_WEBHOOK_TARGETS", "true", "allow_private_webhook_targets", True),
-        ("AFRIFLOW_ALLOW_PRIVATE_WEBHOOK_TARGETS", "No", "allow_private_webhook_targets", False),
+        ("AFRIFLOW_ALLOW_PRIVATE_ADDRESSES", "true", "allow_private_addresses", True),
+        ("AFRIFLOW_ALLOW_PRIVATE_ADDRESSES", "No", "allow_private_addresses", False),
+        (
+            "AFRIFLOW_PROVIDER_NETWORKS",
+            "10.8.0.0/16, fd00::/8",
+            "provider_networks",
+            ("10.8.0.0/16", "fd00::/8"),
+        ),
         ("DATABASE_URL", "postgresql://a/b", "database_url", "postgresql://a/b"),
         ("REDIS_URL", "redis://a", "redis_url", "redis://a"),
         ("AFRIFLOW_LANGUAGE", "fr", "language", "fr"),
@@ -51,7 +57,7 @@ def test_an_empty_variable_is_no_variable() -> None:
         ("AFRIFLOW_PORT", "eight thousand"),
         ("AFRIFLOW_FOLLOW_LADDER_SECONDS", "1,,2"),
         ("AFRIFLOW_STATEMENT_TIMEOUT_SECONDS", "soon"),
-        ("AFRIFLOW_ALLOW_PRIVATE_WEBHOOK_TARGETS", "perhaps"),
+        ("AFRIFLOW_ALLOW_PRIVATE_ADDRESSES", "perhaps"),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_name(variable: str, text: str) -> None:

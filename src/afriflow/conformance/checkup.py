@@ -22,8 +22,8 @@ from afriflow.merchants.accounts import Accounts
 from afriflow.merchants.vault import Vault
 from afriflow.port.examine import Examines, Finding
 from afriflow.port.factory import OpenProvider, PaymentFactory
-from afriflow.port.http import open_session
 from afriflow.port.provider import Account, Spec
+from afriflow.port.reach import ANYWHERE, Lines, open_session
 from afriflow.settings import Settings
 
 # Signatures live for minutes and allow ±300 s; a clock this wrong is noticed long before.
@@ -36,8 +36,10 @@ async def check_up(settings: Settings, spec: Spec, environ: Mapping[str, str]) -
     """Look at every account of a provider: those in the database, or without one the one in the environment."""
     clock = SystemClock()
     accounts, findings = await _accounts(settings, spec, environ)
-    async with open_session(connections_max=4) as session:
-        factory = PaymentFactory(session, clock, timeout_seconds=settings.provider_timeout_seconds)
+    async with open_session(connections_max=4, reach=ANYWHERE) as session:
+        factory = PaymentFactory(
+            Lines(session, session), clock, timeout_seconds=settings.provider_timeout_seconds
+        )
         for account in accounts:
             facts = {"account": account.id, "mode": account.mode.value, "url": account.base_url}
             findings.append(Finding("account", good=True, facts=facts))

@@ -10,8 +10,8 @@ from afriflow.core.errors import AfriFlowError
 from afriflow.core.transaction import Mode
 from afriflow.port.examine import Finding
 from afriflow.port.factory import fill_config
-from afriflow.port.http import open_session
 from afriflow.port.provider import Account, Spec
+from afriflow.port.reach import ANYWHERE, open_session
 from afriflow.settings import Settings
 from afriflow.simulator.seat import simulated_providers
 from afriflow.simulator.serve import standing_alone
@@ -48,7 +48,7 @@ async def run(settings: Settings, spec: Spec, environ: Mapping[str, str] | None)
 
 
 async def _told_of(settings: Settings, spec: Spec, account: Account) -> list[Finding]:
-    async with open_session(connections_max=4) as session:
+    async with open_session(connections_max=4, reach=ANYWHERE) as session:
         stories = Stories(spec, account, session, SystemClock(), settings.provider_timeout_seconds)
         where = {"account": account.id, "mode": account.mode.value, "url": account.base_url}
         return [Finding("account", good=True, facts=where), *await stories.findings()]

@@ -14,10 +14,11 @@ from afriflow.delivery import store
 from afriflow.delivery.endpoints import place
 from afriflow.delivery.sign import sign
 from afriflow.delivery.stage import delivery_key
-from afriflow.delivery.target import ForbiddenTarget, check_target
+from afriflow.delivery.target import ForbiddenTarget, Targets
 from afriflow.jobs.queue import Payload, Snooze, wake
 from afriflow.merchants.vault import Vault
 from afriflow.observe.log import bound, logger, page
+from afriflow.port.reach import Lines
 
 _log = logger("delivery")
 # Enough of the merchant's answer to see what went wrong.
@@ -33,7 +34,6 @@ class DeliveryLimits:
     ladder_seconds: Sequence[int]
     timeout_seconds: float
     answer_bytes_max: int
-    allow_private_targets: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,16 @@ class Deliverer:
         database: Database,
         vault: Vault,
         clock: Clock,
-        session: aiohttp.ClientSession,
+        lines: Lines,
+        targets: Targets,
         limits: DeliveryLimits,
         chance: random.Random,
     ) -> None:
         self._database = database
         self._vault = vault
         self._clock = clock
-        self._session = session
+        self._lines = lines
+        self._targets = targets
         self._limits = limits
         self._chance = chance
 
@@ -103,13 +105,13 @@ class Deliverer:
             "user-agent": "AfriFlow/1",
             **sign([secret], row["event_id"], int(now.timestamp()), row["payload"]),
         }
-        private_allowed = self._limits.allow_private_targets and row["mode"] == Mode.TEST
+        mode = Mode(row["mode"])
         timeout = aiohttp.ClientTimeout(total=self._limits.timeout_seconds)
         status, answer, error, retry_after = None, "", None, 0.0
         try:
-            await check_target(row["url"], private_allowed=private_allowed)
-            async with self._session.post(
-                row["url"], data=row["payload"], headers=headers, timeout=timeout, allow_redirects=False
+            target = self._targets.judge(row["url"], mode)
+            async with self._lines.of(mode).post(
+                target, data=row["payload"], headers=headers, timeout=timeout, allow_redirects=False
             ) as response:
                 status = response.status
                 content = await response.content.read(self._limits.answer_bytes_max)

@@ -50,7 +50,7 @@ async def running(settings: Settings) -> AsyncGenerator[dict[str, Any]]:
         await migrate(settings.database_url)
         socket = listen(settings.host, settings.port, strict="AFRIFLOW_PORT" in os.environ)
         stack.callback(socket.close)
-        settings = replace(settings, port=socket.getsockname()[1], allow_private_webhook_targets=True)
+        settings = replace(settings, port=socket.getsockname()[1], allow_private_addresses=True)
         house = await assemble(settings)
         stack.push_async_callback(house.close)
         providers = simulated_providers()

@@ -8,13 +8,13 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, get_args, get_type_hints
 
-import aiohttp
 import msgspec
 
 from afriflow.core.clock import Clock
 from afriflow.core.errors import BadAccount
 from afriflow.port.http import ProviderHttp
 from afriflow.port.provider import Account, Memory, PaymentProvider, Secret, Spec
+from afriflow.port.reach import Lines
 
 
 @cache
@@ -71,8 +71,8 @@ class OpenProvider:
 class PaymentFactory:
     """Makes adapters. timeout_seconds: for one call to a provider, where the adapter does not ask for longer."""
 
-    def __init__(self, session: aiohttp.ClientSession, clock: Clock, *, timeout_seconds: float) -> None:
-        self._session = session
+    def __init__(self, lines: Lines, clock: Clock, *, timeout_seconds: float) -> None:
+        self._lines = lines
         self._clock = clock
         self._timeout_seconds = timeout_seconds
         self._memories: dict[str, Memory] = {}
@@ -80,6 +80,6 @@ class PaymentFactory:
     def open(self, account: Account) -> OpenProvider:
         """Give an adapter for this account. Raises KeyError for a provider that is not installed."""
         spec = specs()[account.provider]
-        http = ProviderHttp(self._session, self._clock, timeout_seconds=self._timeout_seconds)
+        http = ProviderHttp(self._lines.of(account.mode), self._clock, timeout_seconds=self._timeout_seconds)
         memory = self._memories.setdefault(account.id, {})
         return OpenProvider(spec, account, spec.adapter(account, http, self._clock, memory), http)

@@ -7,6 +7,7 @@ the limit, and never takes proxies from the environment.
 import json
 import re
 import ssl
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,9 +21,6 @@ from afriflow.core.clock import Clock
 
 # Answers of providers are a few kB; more is an error page or an attack.
 ANSWER_BYTES_MAX = 256 * 1024
-# How long an idle connection is used again. Apache (PayDunya's pages are PHP) and uvicorn close theirs after 5 s by
-# default: an order written into one at that moment is lost, and nobody can know whether it was read.
-IDLE_SECONDS_MAX = 3
 # What one log row may hold of a body; enough for every documented message.
 LOGGED_CHARACTERS_MAX = 8_000
 
@@ -152,13 +150,15 @@ class ProviderHttp:
                 content = await response.content.read(ANSWER_BYTES_MAX + 1)
                 while len(content) <= ANSWER_BYTES_MAX and (more := await response.content.read(65_536)):
                     content += more
+                names = {name.lower(): value for name, value in response.headers.items()}
+                content = _unpacked(content, names.get("content-encoding", "identity"))
                 if len(content) > ANSWER_BYTES_MAX:
                     raise NoAnswer("the answer is larger than we read")
-                names = {name.lower(): value for name, value in response.headers.items()}
                 return Reply(response.status, names, content)
         except (
             aiohttp.ClientConnectorError,
             aiohttp.ConnectionTimeoutError,
+            aiohttp.InvalidURL,
             ssl.SSLCertVerificationError,
         ) as error:
             raise NothingSent(type(error).__name__) from error
@@ -181,16 +181,20 @@ def asked_rest(reply: Reply, now: datetime) -> float | None:
         return 0.0
 
 
-def open_session(*, connections_max: int) -> aiohttp.ClientSession:
-    """Make the one session that all calls to providers share.
+def _unpacked(content: bytes, encoding: str) -> bytes:
+    """Unpack an answer that was packed though we asked for none that is, and no further than we read.
 
-    connections_max: simultaneous connections to one host; there is no bound over all of them, or a few hanging
-    providers would take the others' places.
+    Raises NoAnswer.
     """
-    connector = aiohttp.TCPConnector(
-        limit=0, limit_per_host=connections_max, keepalive_timeout=IDLE_SECONDS_MAX
-    )
-    return aiohttp.ClientSession(connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
+    if encoding.lower() == "identity":
+        return content
+    if encoding.lower() not in {"gzip", "x-gzip", "deflate"}:
+        raise NoAnswer("the answer is packed in a way that we do not know")
+    try:
+        # 32: zlib looks for itself which of the two it is.
+        return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(content, ANSWER_BYTES_MAX + 1)
+    except zlib.error as error:
+        raise NoAnswer("the answer cannot be unpacked") from error
 
 
 def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -101,7 +101,7 @@ class Fleet:
             database_url=addresses.database_url,
             redis_url=addresses.redis_url,
             secret_key=_SECRET,
-            allow_private_webhook_targets=True,
+            allow_private_addresses=True,
         )
         self.house = await assemble(self.settings)
         stack.push_async_callback(self.house.close)
@@ -156,7 +156,7 @@ class Fleet:
             "AFRIFLOW_SECRET_KEY": self.settings.secret_key,
             "AFRIFLOW_PORT": str(self.port),
             "AFRIFLOW_PUBLIC_URL": self.seen_url,
-            "AFRIFLOW_ALLOW_PRIVATE_WEBHOOK_TARGETS": "true",
+            "AFRIFLOW_ALLOW_PRIVATE_ADDRESSES": "true",
             **extra,
         }
         env = self._environment(self.home, **variables)

@@ -7,12 +7,15 @@ import msgspec
 from litestar import Controller, delete, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
+from afriflow.assembly import Assembly
 from afriflow.checkout.request import check_url
-from afriflow.core.errors import InvalidRequest, NotFound
+from afriflow.core.errors import FieldError, InvalidRequest, NotFound
 from afriflow.core.permission import Permission
+from afriflow.core.transaction import Mode
 from afriflow.db.engine import Record
 from afriflow.delivery import endpoints, store
 from afriflow.delivery.endpoints import Endpoint
+from afriflow.delivery.target import ForbiddenTarget
 from afriflow.ledger.search import make_cursor, read_cursor
 from afriflow.web.auth import House, Who, require_key
 
@@ -78,7 +81,7 @@ class EndpointController(Controller):
     @post("/", permission=Permission.WEBHOOKS_WRITE, status_code=201, summary="Register an endpoint")
     async def add(self, house: House, caller: Who, data: JSONBody[EndpointRequest]) -> ShownEndpoint:
         """Register an address; its secret is in this answer and in no other."""
-        fault = check_url(data.url, caller.mode, "/url")
+        fault = check_endpoint_url(house, data.url, caller.mode)
         if fault is not None:
             raise InvalidRequest([fault])
         async with house.database.transaction() as connection:
@@ -158,6 +161,18 @@ class MessageController(Controller):
                 event_id=read_id(event_id),
             )
         return Resent(made)
+
+
+def check_endpoint_url(house: Assembly, url: str, mode: Mode) -> FieldError | None:
+    """Judge where a merchant wants to be told; None when it will do."""
+    if fault := check_url(url, mode, "/url"):
+        return fault
+    try:
+        house.targets.judge(url, mode)
+    except ForbiddenTarget:
+        ports = ", ".join(str(port) for port in house.targets.ports)
+        return FieldError("/url", "webhook_url_not_allowed", {"ports": ports})
+    return None
 
 
 def show_endpoint(endpoint: Endpoint, secret: str | None = None) -> ShownEndpoint:

@@ -6,7 +6,6 @@ from typing import Any
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath
 
-from afriflow.checkout.request import check_url
 from afriflow.core.errors import FieldError, NotFound
 from afriflow.core.language import say
 from afriflow.core.permission import Permission
@@ -14,6 +13,7 @@ from afriflow.delivery.endpoints import Endpoint, add_endpoint, endpoints_of, re
 from afriflow.delivery.search import latest_deliveries
 from afriflow.routing.announce import changes_of
 from afriflow.web.api_providers import shown_accounts
+from afriflow.web.api_setup import check_endpoint_url
 from afriflow.web.auth import House, Who, require_person
 from afriflow.web.dashboard import dashboard_page
 from afriflow.web.form import read_form, require_own_page
@@ -93,7 +93,7 @@ class WebhookPages(Controller):
         """Register an address; its secret is on this page and on no other."""
         form = await read_form(request)
         url = form.get("url", "")
-        fault = check_url(url, caller.mode, "/url")
+        fault = check_endpoint_url(house, url, caller.mode)
         if fault is not None:
             return await self._page(request, house, caller, url=url, fault=fault)
         async with house.database.transaction() as connection:
