@@ -121,5 +121,11 @@ async def furnish(house: Assembly, order: list[str], late_policy: LatePolicy) ->
             )
         await put_late_policy(connection, CALLER, late_policy)
         await add_endpoint(
-            connection, VAULT, house.ids, merchant_id=MERCHANT, mode=Mode.TEST, url="http://shop.test/hooks"
+            connection,
+            VAULT,
+            house.ids,
+            merchant_id=MERCHANT,
+            mode=Mode.TEST,
+            url="http://shop.test/hooks",
+            who=CALLER.who,
         )

@@ -4,7 +4,7 @@ A decision is evidence like any other (S4): it names who, why and on what proof,
 a success (S6).
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from afriflow.core.clock import Clock
 from afriflow.core.errors import NotFound, NotResolvable
@@ -15,6 +15,7 @@ from afriflow.core.transaction import OPEN, AttemptStatus
 from afriflow.db.engine import Connection, Database, Record
 from afriflow.ledger import store
 from afriflow.ledger.record import Recorder
+from afriflow.merchants import audit_log
 from afriflow.merchants.keys import Caller
 from afriflow.observe.log import bound
 
@@ -62,6 +63,14 @@ class Resolver:
                     attempt_id=attempt_id,
                     evidence=_evidence(caller, attempt, decision),
                 )
+                await audit_log.write(
+                    connection,
+                    merchant_id=caller.merchant_id,
+                    who=caller.who,
+                    action="transaction.resolved",
+                    subject=transaction_id,
+                    details={"mode": caller.mode, "attempt": attempt_id, **asdict(decision)},
+                )
 
     async def review(self, caller: Caller, transaction_id: str, note: str) -> None:
         """Note that a person has looked and nothing is left to decide. Raises NotFound, NotResolvable."""
@@ -70,6 +79,14 @@ class Resolver:
             if not row["needs_review"]:
                 raise NotResolvable(status=row["status"])
             await self.recorder.review(connection, row, by=caller.who, note=note)
+            await audit_log.write(
+                connection,
+                merchant_id=caller.merchant_id,
+                who=caller.who,
+                action="transaction.reviewed",
+                subject=transaction_id,
+                details={"mode": caller.mode, "reason": note},
+            )
 
     def may_resolve(self, transaction: Record, attempt: Record, *, succeeded: bool) -> bool:
         """Whether a person may end this attempt so: machines had their time, nothing is on its way, and no success goes."""

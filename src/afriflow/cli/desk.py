@@ -72,11 +72,14 @@ async def _at_the_desk(transaction_id: str) -> AsyncGenerator[tuple["Resolver", 
             if owner is None:
                 raise NotFound(id=transaction_id)
             merchant_id, mode = owner
-            who = f"terminal:{getpass.getuser()}"
-            caller = await caller_of_merchant(connection, merchant_id, Mode(mode), who)
+            caller = await caller_of_merchant(connection, merchant_id, Mode(mode), _who())
         clock = SystemClock()
         recorder = Recorder(Ids(clock), clock, database_settings().base_url)
         yield Resolver(database, recorder, clock), caller
+
+
+def _who() -> str:
+    return f"terminal:{getpass.getuser()}"
 
 
 @asynccontextmanager
@@ -112,10 +115,11 @@ async def held() -> None:
 @click.option("--all", "everything", is_flag=True, help=t("jobs_release_all"))
 @asynchronous
 async def release(job_ids: tuple[int, ...], *, everything: bool) -> None:
-    from afriflow.jobs.held import explained_jobs, release_jobs  # noqa: PLC0415
+    from afriflow.jobs.held import explained_jobs  # noqa: PLC0415
+    from afriflow.merchants.release import release as let_run  # noqa: PLC0415
 
     async with _database() as database, database.transaction() as connection:
-        there = [job.id for job in await explained_jobs(connection)]
-        chosen = there if everything else [job_id for job_id in job_ids if job_id in there]
-        await release_jobs(connection, chosen)
+        there = await explained_jobs(connection)
+        chosen = [job for job in there if everything or job.id in job_ids]
+        await let_run(connection, _who(), chosen)
     click.echo(t("jobs_released", count=len(chosen)))

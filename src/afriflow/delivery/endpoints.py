@@ -11,6 +11,7 @@ from afriflow.db.engine import Connection, Record, one
 from afriflow.delivery import store
 from afriflow.delivery.sign import make_secret
 from afriflow.delivery.stage import stage_delivery
+from afriflow.merchants import audit_log
 from afriflow.merchants.vault import Vault
 
 
@@ -28,12 +29,13 @@ class Endpoint:
 
 
 async def add_endpoint(
-    connection: Connection, vault: Vault, ids: Ids, *, merchant_id: str, mode: Mode, url: str
+    connection: Connection, vault: Vault, ids: Ids, *, merchant_id: str, mode: Mode, url: str, who: str
 ) -> Endpoint:
-    """Register an address; from now on it gets every event of this mode."""
+    """Register an address; from now on it gets every event of this mode. who: for the audit log."""
     endpoint_id, secret = ids.new("wep"), make_secret()
     sealed = vault.seal(secret, place(merchant_id, endpoint_id))
     await connection.execute(store.ENDPOINT_INSERT, merchant_id, endpoint_id, mode, url, sealed)
+    await _write(connection, merchant_id, mode, who, "endpoint.added", endpoint_id, url)
     return _endpoint(vault, await one(connection, store.ENDPOINT, merchant_id, mode, endpoint_id))
 
 
@@ -43,10 +45,14 @@ async def endpoints_of(connection: Connection, vault: Vault, merchant_id: str, m
     return [_endpoint(vault, row) for row in rows]
 
 
-async def remove_endpoint(connection: Connection, *, merchant_id: str, mode: Mode, endpoint_id: str) -> None:
-    """Forget an endpoint; its waiting deliveries end. Raises NotFound."""
-    if await connection.execute(store.ENDPOINT_DELETE, merchant_id, mode, endpoint_id) == "DELETE 0":
+async def remove_endpoint(
+    connection: Connection, *, merchant_id: str, mode: Mode, endpoint_id: str, who: str
+) -> None:
+    """Forget an endpoint; its waiting deliveries end. who: for the audit log. Raises NotFound."""
+    url = await connection.fetchval(store.ENDPOINT_DELETE, merchant_id, mode, endpoint_id)
+    if url is None:
         raise NotFound(id=endpoint_id)
+    await _write(connection, merchant_id, mode, who, "endpoint.removed", endpoint_id, url)
 
 
 async def resend(
@@ -76,6 +82,19 @@ async def resend(
 
 def place(merchant_id: str, endpoint_id: str) -> str:
     return f"webhook_endpoints|sealed_secret|{merchant_id}|{endpoint_id}"
+
+
+async def _write(
+    connection: Connection, merchant_id: str, mode: Mode, who: str, action: str, endpoint_id: str, url: str
+) -> None:
+    await audit_log.write(
+        connection,
+        merchant_id=merchant_id,
+        who=who,
+        action=action,
+        subject=endpoint_id,
+        details={"mode": mode, "url": url},
+    )
 
 
 def _endpoint(vault: Vault, row: Record) -> Endpoint:

@@ -26,7 +26,9 @@ ENDPOINT = """
 SELECT merchant_id, id, mode, url, sealed_secret, created_at, disabled_at, disabled_why FROM webhook_endpoints
 WHERE merchant_id = $1 AND mode = $2 AND id = $3
 """
-ENDPOINT_DELETE = "DELETE FROM webhook_endpoints WHERE merchant_id = $1 AND mode = $2 AND id = $3"
+ENDPOINT_DELETE = (
+    "DELETE FROM webhook_endpoints WHERE merchant_id = $1 AND mode = $2 AND id = $3 RETURNING url"
+)
 ENDPOINT_DISABLE = """
 UPDATE webhook_endpoints SET disabled_at = now(), disabled_why = $4
 WHERE merchant_id = $1 AND mode = $2 AND id = $3 AND disabled_at IS NULL

@@ -16,6 +16,8 @@ from afriflow.merchants.accounts import make_merchant
 from afriflow.merchants.keys import Caller, caller_of_key, make_key, make_person
 from afriflow.port.factory import specs
 
+_WHO = "afriflow start"  # in the audit log
+
 
 class DemoMerchant(msgspec.Struct, frozen=True):
     """What only its maker knows; kept readable for its owner alone."""
@@ -112,8 +114,10 @@ async def _endpoint(house: Assembly, connection: Any, merchant_id: str, others_u
         if known.url == url:
             return known.secret
         if known.url.endswith("/simulators/shop/webhooks"):
-            await remove_endpoint(connection, merchant_id=merchant_id, mode=Mode.TEST, endpoint_id=known.id)
+            await remove_endpoint(
+                connection, merchant_id=merchant_id, mode=Mode.TEST, endpoint_id=known.id, who=_WHO
+            )
     made = await add_endpoint(
-        connection, house.vault, house.ids, merchant_id=merchant_id, mode=Mode.TEST, url=url
+        connection, house.vault, house.ids, merchant_id=merchant_id, mode=Mode.TEST, url=url, who=_WHO
     )
     return made.secret

@@ -12,7 +12,7 @@ from afriflow.core.ids import Ids
 from afriflow.core.permission import ALL_PERMISSIONS, Permission, Role
 from afriflow.core.transaction import Mode
 from afriflow.db.engine import Connection
-from afriflow.merchants import store
+from afriflow.merchants import audit_log, store
 from afriflow.merchants.vault import Vault
 
 _passwords = PasswordHasher()
@@ -101,7 +101,17 @@ async def sign_in(
         row["email"],
         float(session_seconds),
     )
+    await _write(connection, row["merchant_id"], row["email"], "person.signed_in", row["id"])
     return token
+
+
+async def sign_in_failed(connection: Connection, email: str, reason: str) -> None:
+    """Write down that somebody tried to be this person; of an address that nobody has there is nothing to write."""
+    row = await connection.fetchrow(store.PERSON, email.strip().lower()[:254])
+    if row is not None:
+        await _write(
+            connection, row["merchant_id"], row["email"], "person.sign_in_failed", row["id"], reason=reason
+        )
 
 
 async def caller_of_session(connection: Connection, vault: Vault, token: str, mode: Mode) -> Caller:
@@ -121,8 +131,21 @@ async def caller_of_session(connection: Connection, vault: Vault, token: str, mo
 
 
 async def sign_out(connection: Connection, vault: Vault, token: str) -> None:
-    await connection.execute(store.SESSION_DELETE, vault.hash(token))
+    """End a session; in a transaction."""
+    ended = await connection.fetchrow(store.SESSION_DELETE, vault.hash(token))
+    if ended is not None:
+        await _write(
+            connection, ended["merchant_id"], ended["email"], "person.signed_out", ended["person_id"]
+        )
 
 
 async def prune_sessions(connection: Connection) -> None:
     await connection.execute(store.SESSIONS_PRUNE)
+
+
+async def _write(
+    connection: Connection, merchant_id: str, email: str, action: str, person_id: str, **details: str
+) -> None:
+    await audit_log.write(
+        connection, merchant_id=merchant_id, who=email, action=action, subject=person_id, details=details
+    )

@@ -28,7 +28,9 @@ SELECT s.merchant_id, s.person_id, s.email, m.name, m.country, m.language
 FROM dashboard_sessions s JOIN merchants m USING (merchant_id)
 WHERE s.token_hash = $1 AND s.expires_at > now()
 """
-SESSION_DELETE = "DELETE FROM dashboard_sessions WHERE token_hash = $1"
+SESSION_DELETE = (
+    "DELETE FROM dashboard_sessions WHERE token_hash = $1 RETURNING merchant_id, person_id, email"
+)
 SESSIONS_PRUNE = "DELETE FROM dashboard_sessions WHERE expires_at < now()"
 
 ACCOUNT_COLUMNS = """

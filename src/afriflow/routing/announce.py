@@ -14,6 +14,7 @@ from afriflow.core.errors import Unavailable
 from afriflow.core.ids import Ids
 from afriflow.db.engine import Connection, Database
 from afriflow.delivery.stage import stage
+from afriflow.merchants import audit_log
 from afriflow.merchants.accounts import Accounts
 from afriflow.merchants.keys import Caller
 from afriflow.observe.log import logger
@@ -100,6 +101,14 @@ class Announcer:
             reason=why,
         )
         await self._tell(connection, account, change)
+        await audit_log.write(
+            connection,
+            merchant_id=caller.merchant_id,
+            who=caller.who,
+            action=f"account.{state}",
+            subject=account.id,
+            details={"mode": account.mode, "reason": why},
+        )
 
     def _change(self, account: Account, turn: Turn) -> HealthChange:
         opened = turn.state is State.OPEN

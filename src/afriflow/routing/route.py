@@ -11,6 +11,7 @@ from afriflow.core.errors import NoRoute
 from afriflow.core.language import say
 from afriflow.core.operator import Country
 from afriflow.db.engine import Connection, Database
+from afriflow.merchants import audit_log
 from afriflow.merchants.accounts import Accounts, Contract
 from afriflow.merchants.keys import Caller
 from afriflow.routing import store
@@ -88,4 +89,14 @@ async def rules_of(connection: Connection, caller: Caller) -> Rules:
 
 
 async def put_rules(connection: Connection, caller: Caller, rules: Rules) -> None:
-    await connection.execute(store.RULES_PUT, caller.merchant_id, caller.mode, msgspec.to_builtins(rules))
+    """Replace a merchant's rules; in a transaction."""
+    stored = msgspec.to_builtins(rules)
+    await connection.execute(store.RULES_PUT, caller.merchant_id, caller.mode, stored)
+    await audit_log.write(
+        connection,
+        merchant_id=caller.merchant_id,
+        who=caller.who,
+        action="routing.changed",
+        subject="rules",
+        details={"mode": caller.mode, **stored},
+    )

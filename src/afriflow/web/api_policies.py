@@ -32,6 +32,6 @@ class PolicyController(Controller):
     @put("/", permission=Permission.SETTINGS_WRITE, summary="Set the policies")
     async def set_(self, house: House, caller: Who, data: JSONBody[Policies]) -> Policies:
         """Set the policies of the key's mode, for what comes from now on."""
-        async with house.database.connection() as connection:
+        async with house.database.transaction() as connection:
             await put_late_policy(connection, caller, data.late_success)
         return data

@@ -92,6 +92,7 @@ class EndpointController(Controller):
                 merchant_id=caller.merchant_id,
                 mode=caller.mode,
                 url=data.url,
+                who=caller.who,
             )
         return show_endpoint(made, secret=made.secret)
 
@@ -112,7 +113,11 @@ class EndpointController(Controller):
         """Forget an endpoint; what waits for it is not sent any more."""
         async with house.database.transaction() as connection:
             await endpoints.remove_endpoint(
-                connection, merchant_id=caller.merchant_id, mode=caller.mode, endpoint_id=read_id(endpoint_id)
+                connection,
+                merchant_id=caller.merchant_id,
+                mode=caller.mode,
+                endpoint_id=read_id(endpoint_id),
+                who=caller.who,
             )
 
 

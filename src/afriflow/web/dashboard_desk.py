@@ -8,7 +8,8 @@ from litestar.params import FromPath
 from afriflow.checkout.resolve import Decision
 from afriflow.core.errors import Refusal
 from afriflow.core.permission import Permission
-from afriflow.jobs.held import explained_jobs, release_jobs
+from afriflow.jobs.held import explained_jobs
+from afriflow.merchants.release import release
 from afriflow.web.auth import House, Who, require_person
 from afriflow.web.dashboard import back_to, dashboard_page, read_id
 from afriflow.web.form import read_form, require_own_page
@@ -80,11 +81,16 @@ class JobPages(Controller):
             jobs = await explained_jobs(connection, caller.merchant_id)
         return dashboard_page(request, caller, "jobs.html", jobs=jobs)
 
+<<<<<<< HEAD
     @post("/release", permission=Permission.JOBS_WRITE)
     async def release(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[None]:
+=======
+    @post("/release")
+    async def release_(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[None]:
+>>>>>>> 9761ea8 (What people do to accounts, payments, policies, rules, endpoints, held jobs and at the door is in the audit log)
         """Let one held job, or all of them, run again."""
         wanted = (await read_form(request)).get("job", "")
         async with house.database.transaction() as connection:
             mine = await explained_jobs(connection, caller.merchant_id)
-            await release_jobs(connection, [job.id for job in mine if wanted in {"", str(job.id)}])
+            await release(connection, caller.who, [job for job in mine if wanted in {"", str(job.id)}])
         return go_to(f"{HOME}/jobs?done=release")

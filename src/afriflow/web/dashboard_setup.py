@@ -98,7 +98,13 @@ class WebhookPages(Controller):
             return await self._page(request, house, caller, url=url, fault=fault)
         async with house.database.transaction() as connection:
             made = await add_endpoint(
-                connection, house.vault, house.ids, merchant_id=caller.merchant_id, mode=caller.mode, url=url
+                connection,
+                house.vault,
+                house.ids,
+                merchant_id=caller.merchant_id,
+                mode=caller.mode,
+                url=url,
+                who=caller.who,
             )
         return await self._page(request, house, caller, made=made)
 
@@ -107,7 +113,11 @@ class WebhookPages(Controller):
         """Forget an address."""
         async with house.database.transaction() as connection:
             await remove_endpoint(
-                connection, merchant_id=caller.merchant_id, mode=caller.mode, endpoint_id=_id(endpoint_id)
+                connection,
+                merchant_id=caller.merchant_id,
+                mode=caller.mode,
+                endpoint_id=_id(endpoint_id),
+                who=caller.who,
             )
         return go_to(f"{HOME}/webhooks?done=remove")
 

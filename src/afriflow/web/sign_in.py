@@ -8,7 +8,7 @@ from litestar.datastructures import Cookie
 from afriflow.core.errors import Unauthenticated
 from afriflow.core.language import say
 from afriflow.core.transaction import Mode
-from afriflow.merchants.keys import sign_in, sign_out
+from afriflow.merchants.keys import sign_in, sign_in_failed, sign_out
 from afriflow.web.auth import MODE_COOKIE, SESSION_COOKIE, House, require_person
 from afriflow.web.form import read_form, read_query, require_own_page
 from afriflow.web.render import go_to, page_language, render
@@ -46,6 +46,8 @@ async def come_in(request: Request[Any, Any, Any], house: House) -> Response[Any
                 session_seconds=house.settings.dashboard_session_seconds,
             )
     except Unauthenticated:
+        async with house.database.transaction() as connection:
+            await sign_in_failed(connection, email, "wrong_password")
         wrong = say("dashboard.wrong_password", language)
         return _page(request, language, came_for=came_for, email=email, wrong=wrong, status=422)
     await throttle.forget(email)
@@ -62,7 +64,7 @@ async def go_out(request: Request[Any, Any, Any], house: House) -> Response[None
     """End the session, here and in the database."""
     token = request.cookies.get(SESSION_COOKIE)
     if token:
-        async with house.database.connection() as connection:
+        async with house.database.transaction() as connection:
             await sign_out(connection, house.vault, token)
     return go_to(f"{HOME}/sign-in", _cookie(house, SESSION_COOKIE, "", 0))
 
