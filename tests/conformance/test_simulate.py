@@ -14,7 +14,8 @@ import pytest
 from aiohttp import web
 from conftest import environment, eventually
 
-from afriflow.simulator.seat import simulated_providers
+from afriflow.core.language import say
+from afriflow.simulator.seat import endings_of, simulated_providers
 
 # A Python that starts while the machine is busy.
 START_SECONDS = 30
@@ -144,6 +145,8 @@ async def test_it_says_in_french_where_everything_is_and_the_phone_and_faults_ar
 ) -> None:
     async with simulated(tmp_path, provider, language="fr") as said:
         assert "aucun argent ne bouge" in said
+        for digits, word in endings_of(provider).items():
+            assert f"…{digits} {say(f'ending.{word}', 'fr')}\n" in said
         phone_url = fact(said, "Téléphone virtuel")
         async with session.get(phone_url, headers={"accept-language": "fr"}) as response:
             assert "Téléphone de test" in await response.text()

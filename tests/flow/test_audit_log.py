@@ -1,9 +1,14 @@
 """What people did stays as it was written: whoever changes, removes, inserts or cuts off is found, and where."""
 
 import asyncio
+import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
+import aiohttp
 import asyncpg
 import pytest
 
@@ -148,3 +153,96 @@ async def test_many_writers_at_once_make_one_chain_and_what_is_undone_leaves_no_
     await pool.close()
     assert (verdict.why, verdict.head.sequence) == (None, 32)
     assert times == sorted(times, reverse=True)
+
+
+class TestActsOfADay:
+    """The demo's merchant at work: each act is in the log, with who did it."""
+
+    async def test_what_keys_and_people_do_is_on_the_page_and_narrowed_there(
+        self, demo: dict[str, Any], merchant: Any, fresh: Any
+    ) -> None:
+        _, accounts = await merchant.call("GET", "/api/providers")
+        account = accounts["data"][-1]["id"]
+        status, _ = await merchant.call("POST", f"/api/providers/{account}/pause", {"reason": "moving house"})
+        assert status == 200
+        await merchant.call("POST", f"/api/providers/{account}/resume")
+        _, policies = await merchant.call("GET", "/api/policies")
+        await merchant.call("PUT", "/api/policies", policies)
+        _, rules = await merchant.call("GET", "/api/routing/rules")
+        await merchant.call("PUT", "/api/routing/rules", rules)
+        _, endpoint = await merchant.call(
+            "POST", "/api/webhook-endpoints", {"url": "https://shop.example/in"}
+        )
+        status, _ = await merchant.call("DELETE", f"/api/webhook-endpoints/{endpoint['id']}")
+        assert status == 204
+        wrong = {"email": demo["dashboard_user"], "password": "not this one"}
+        right = {"email": demo["dashboard_user"], "password": demo["dashboard_password"]}
+        assert (await send(fresh, demo, "/sign-in", wrong))[0] == 422
+        assert (await send(fresh, demo, "/sign-in", right))[0] == 303
+        page = await read(fresh, demo, "")
+        for sentence in (
+            *("Account taken out of routing", "Account put back into routing", "Policy changed"),
+            *("Routing rules changed", "Webhook endpoint added", "Webhook endpoint removed"),
+            *("Sign-in refused", "Signed in"),
+        ):
+            assert f'<span class="strong">{sentence}</span>' in page, sentence
+        assert "moving house" in page
+        narrowed = await read(fresh, demo, f"?subject={account}&action=account.paused")
+        assert narrowed.count('<th scope="row">') == 1
+        assert "moving house" in narrowed
+        assert "Webhook endpoint added</span>" in await read(fresh, demo, f"?subject={endpoint['id']}")
+        assert "Nothing matches" in await read(fresh, demo, "?who=nobody%40boutique.test")
+        assert "Nothing matches" in await read(fresh, demo, "?until=2020-01-01&since=nonsense&before=-1")
+
+    def test_the_terminal_lists_verifies_and_anchors_it(
+        self, demo: dict[str, Any], environment: Any, tmp_path: Path
+    ) -> None:
+        def run(*words: str) -> tuple[int, str]:
+            done = subprocess.run(
+                [sys.executable, "-m", "afriflow", "audit-log", *words],
+                env=environment(Path(demo["home"]), AFRIFLOW_LANGUAGE="en"),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            return done.returncode, done.stdout + done.stderr
+
+        code, text = run("list", "--json", "--action", "endpoint.added")
+        assert code == 0, text
+        first = [json.loads(line) for line in text.splitlines()][-1]
+        assert (first["who"], first["sequence"]) == ("afriflow start", 1)
+        assert "endpoint.added" in run("list", "--merchant", first["merchant_id"])[1]
+        code, anchors = run("anchors")
+        kept = tmp_path / "anchors"
+        kept.write_text(anchors)
+        code, text = run("verify", "--anchors", str(kept))
+        assert code == 0, text
+        assert text.startswith("✓ mer_")
+        forged = anchors.splitlines()[0].rsplit(" ", 1)[0] + " " + "0" * 64
+        kept.write_text(forged)
+        code, text = run("verify", "--anchors", str(kept))
+        assert code == 1
+        assert "is another one than when the anchor was kept" in text
+
+
+@pytest.fixture
+async def fresh() -> AsyncIterator[aiohttp.ClientSession]:
+    """A browser's jar of cookies that nobody else uses."""
+    async with aiohttp.ClientSession(
+        trust_env=False, cookie_jar=aiohttp.CookieJar(unsafe=True), headers={"accept-language": "en"}
+    ) as opened:
+        yield opened
+
+
+async def send(browser: aiohttp.ClientSession, demo: dict[str, Any], path: str, form: Any) -> tuple[int, str]:
+    own = {"sec-fetch-site": "same-origin"}
+    async with browser.post(
+        demo["dashboard_url"] + path, data=form, headers=own, allow_redirects=False
+    ) as answer:
+        return answer.status, await answer.text()
+
+
+async def read(browser: aiohttp.ClientSession, demo: dict[str, Any], query: str) -> str:
+    async with browser.get(f"{demo['dashboard_url']}/audit-log{query}") as answer:
+        assert answer.status == 200, await answer.text()
+        return await answer.text()

@@ -19,6 +19,7 @@ from afriflow.core.method import ActionType, FailureCode
 from afriflow.core.review import Cause, Review
 from afriflow.core.transaction import AttemptStatus, TransactionStatus
 from afriflow.simulator.faults import Knobs, Probability
+from afriflow.simulator.seat import endings_of, simulated_providers
 
 # What `web.errors` knows by itself when it says why a request was refused.
 _KNOWN_TO_THE_DOOR = {"limit_bytes", "reason"}
@@ -155,6 +156,25 @@ def test_every_sentence_of_a_page_exists(texts: dict[str, str]) -> None:
     }
     assert said
     assert {(name, key) for name, key in said if key not in keys("en")} == set()
+
+
+def test_every_act_of_the_audit_log_and_every_ending_of_a_number_has_its_sentence(
+    modules: list[Module],
+) -> None:
+    acts = {
+        text
+        for module, call in _calls(modules, {"write", "_write"})
+        if "audit_log" in module.text
+        for part in [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "action")]
+        for text in _strings(part, module.tree)
+        if re.fullmatch(r"[a-z]+\.[a-z_]+", text)
+    }
+    assert {"policy.changed", "endpoint.added", "person.signed_in"} <= acts
+    assert {f"act.{act.replace('.', '_')}" for act in acts} - set(keys("en")) == set()
+    endings = {
+        f"ending.{word}" for provider in simulated_providers() for word in endings_of(provider).values()
+    }
+    assert endings == {key for key in keys("en") if key.startswith("ending.")}
 
 
 def test_no_sentence_is_there_that_nobody_says(modules: list[Module], errors: dict[str, Any]) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
+from afriflow.cli.audit_log import audit_log
 from afriflow.cli.client import checkout, providers, transactions
 from afriflow.cli.desk import jobs, resolve, review
 from afriflow.cli.proof import audit, torture
 from afriflow.cli.simulate import simulate
-from afriflow.cli.words import asynchronous, database_settings, said, t
+from afriflow.cli.words import asynchronous, database_settings, said, settings_at_hand, t
 from afriflow.port.factory import specs
 from afriflow.port.provider import Spec
 from afriflow.settings import Settings
@@ -79,7 +80,7 @@ async def doctor(provider: str | None) -> None:
     if provider is None:
         findings = await examine(database_settings())
     else:
-        findings = await check_up(Settings.from_environment(), _spec(provider), os.environ)
+        findings = await check_up(settings_at_hand(), _spec(provider), os.environ)
     sys.exit(0 if said(findings) else 1)
 
 
@@ -105,5 +106,16 @@ def _spec(provider: str) -> Spec:
     return found
 
 
-for _command in (audit, torture, simulate, checkout, transactions, providers, resolve, review, jobs):
+for _command in (
+    audit,
+    audit_log,
+    torture,
+    simulate,
+    checkout,
+    transactions,
+    providers,
+    resolve,
+    review,
+    jobs,
+):
     main.add_command(_command)

@@ -66,7 +66,7 @@ async def _at_the_desk(transaction_id: str) -> AsyncGenerator[tuple["Resolver", 
     from afriflow.ledger.search import owner_of  # noqa: PLC0415
     from afriflow.merchants.keys import caller_of_merchant  # noqa: PLC0415
 
-    async with _database() as database:
+    async with database_at_hand() as database:
         async with database.connection() as connection:
             owner = await owner_of(connection, transaction_id)
             if owner is None:
@@ -83,7 +83,8 @@ def _who() -> str:
 
 
 @asynccontextmanager
-async def _database() -> AsyncGenerator[Database]:
+async def database_at_hand() -> AsyncGenerator[Database]:
+    """Open the database of a command, and close it."""
     settings = database_settings()
     configure(log_format=settings.log_format, sentry_dsn=settings.sentry_dsn)
     database = await Database.connect(
@@ -105,7 +106,7 @@ def jobs() -> None:
 async def held() -> None:
     from afriflow.jobs.held import explained_jobs  # noqa: PLC0415
 
-    async with _database() as database, database.connection() as connection:
+    async with database_at_hand() as database, database.connection() as connection:
         for job in await explained_jobs(connection):
             click.echo(f"{job.id:>10}  {job.updated:%Y-%m-%d %H:%M:%S}  {job.task:<10}{job.raised}")
 
@@ -118,7 +119,7 @@ async def release(job_ids: tuple[int, ...], *, everything: bool) -> None:
     from afriflow.jobs.held import explained_jobs  # noqa: PLC0415
     from afriflow.merchants.release import release as let_run  # noqa: PLC0415
 
-    async with _database() as database, database.transaction() as connection:
+    async with database_at_hand() as database, database.transaction() as connection:
         there = await explained_jobs(connection)
         chosen = [job for job in there if everything or job.id in job_ids]
         await let_run(connection, _who(), chosen)

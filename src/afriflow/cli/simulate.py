@@ -10,6 +10,7 @@ from afriflow.core.transaction import Mode
 from afriflow.port.factory import specs
 from afriflow.port.provider import Spec
 from afriflow.simulator.faults import Knobs
+from afriflow.simulator.seat import endings_of
 
 
 def _faults() -> str:
@@ -26,7 +27,10 @@ def _numbers(spec: Spec) -> str:
         t("simulated_pays" if payer.pays else "simulated_declines", digits=payer.digits)
         for payer in spec.sandbox_payers
     ]
-    return ", ".join((*known, t("simulated_asks")))
+    known += [
+        f"…{digits} {say(f'ending.{word}', language())}" for digits, word in endings_of(spec.name).items()
+    ]
+    return f"\n{' ' * 21}".join((*known, t("simulated_asks")))
 
 
 @click.command(help=t("simulate"), epilog=_faults())

@@ -5,9 +5,12 @@ import locale
 import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from afriflow.core.errors import AfriFlowError
 from afriflow.core.language import LANGUAGES, say
@@ -63,9 +66,21 @@ def said(findings: Sequence[Finding]) -> bool:
     return all(finding.good for finding in findings)
 
 
+def settings_at_hand() -> Settings:
+    """Read the settings; where they name no database, those of the AfriFlow that `afriflow start` runs in the home."""
+    settings = Settings.from_environment()
+    ready = Path(settings.home) / "ready.json"
+    if settings.database_url or not ready.exists():
+        return settings
+    facts = msgspec.json.decode(ready.read_bytes(), type=dict[str, Any])
+    return replace(
+        settings, public_url=facts["url"], database_url=facts["database_url"], redis_url=facts["redis_url"]
+    )
+
+
 def database_settings() -> Settings:
     """Read the settings of a command that needs a database that is there already."""
-    settings = Settings.from_environment()
+    settings = settings_at_hand()
     if not settings.database_url:
         raise click.ClickException(t("database_url_missing"))
     return settings

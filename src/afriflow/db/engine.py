@@ -94,6 +94,18 @@ class Database:
         except _AWAY as error:
             raise Unavailable(reason=type(error).__name__) from error
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncGenerator[Connection]:
+        """Read one moment of the database, however many statements it takes and whoever writes meanwhile."""
+        try:
+            async with (
+                self._pool.acquire(timeout=5) as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                yield connection
+        except _AWAY as error:
+            raise Unavailable(reason=type(error).__name__) from error
+
 
 async def dedicated_connection(url: str) -> Any:
     """Open a connection outside the pool, for a worker that listens on it; json stays text there."""

@@ -155,6 +155,8 @@ def _facts(house: Assembly, ready: Ready, providers: list[str]) -> dict[str, Any
         "dashboard_password": ready.merchant.password,
         "webhook_secret": ready.webhook_secret,
         "phone_url": f"{base_url}/simulators/phone",
+        "database_url": house.settings.database_url,
+        "redis_url": house.settings.redis_url,
         "simulators": {
             name: {"url": simulator_url(base_url, name), **specs()[name].demo_config} for name in providers
         },

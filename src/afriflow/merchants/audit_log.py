@@ -133,8 +133,7 @@ async def heads(connection: Connection) -> list[Head]:
 async def verify(connection: Connection, anchors: Mapping[str, Head] | None = None) -> list[Verdict]:
     """Recompute every chain from its beginning.
 
-    Run it in one transaction that sees one moment (REPEATABLE READ) where others write meanwhile. anchors: heads as they
-    were once, by merchant.
+    connection: of a snapshot where others write meanwhile. anchors: heads as they were once, by merchant.
     """
     said = {head.merchant_id: head for head in await heads(connection)}
     known = anchors or {}

@@ -225,6 +225,12 @@ def simulated_providers() -> list[str]:
     return sorted({*folders, *(found.name for found in entry_points(group="afriflow.simulators"))})
 
 
+def endings_of(provider: str) -> Mapping[str, str]:
+    """Give what the ends of phone numbers decide, by words of the kit; empty where they decide nothing."""
+    name = f"afriflow.providers.{provider}.simulator"
+    return getattr(importlib.import_module(name), "ENDINGS", {}) if importlib.util.find_spec(name) else {}
+
+
 def open_seat(provider: str, settings: SeatSettings, handset: Handset, clock: Clock) -> Seat:
     """Build the simulator of a provider, found by its name. Raises KeyError when there is none."""
     build: Build

@@ -81,13 +81,8 @@ class JobPages(Controller):
             jobs = await explained_jobs(connection, caller.merchant_id)
         return dashboard_page(request, caller, "jobs.html", jobs=jobs)
 
-<<<<<<< HEAD
     @post("/release", permission=Permission.JOBS_WRITE)
-    async def release(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[None]:
-=======
-    @post("/release")
     async def release_(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[None]:
->>>>>>> 9761ea8 (What people do to accounts, payments, policies, rules, endpoints, held jobs and at the door is in the audit log)
         """Let one held job, or all of them, run again."""
         wanted = (await read_form(request)).get("job", "")
         async with house.database.transaction() as connection:

@@ -3,6 +3,7 @@
 from afriflow.web import pay, sign_in
 from afriflow.web.assets import give_asset
 from afriflow.web.dashboard import PaymentPages
+from afriflow.web.dashboard_audit_log import AuditLogPages
 from afriflow.web.dashboard_desk import DecisionPages, JobPages
 from afriflow.web.dashboard_setup import ProviderPages, WebhookPages
 
@@ -22,4 +23,5 @@ PAGES = [
     WebhookPages,
     DecisionPages,
     JobPages,
+    AuditLogPages,
 ]

@@ -9,6 +9,7 @@ from afriflow.providers.paydunya.simulator.charges import in_sandbox, paths, sec
 from afriflow.providers.paydunya.simulator.disburse import Disburse
 from afriflow.providers.paydunya.simulator.invoices import Invoices
 from afriflow.providers.paydunya.simulator.legacy import Legacy
+from afriflow.providers.paydunya.simulator.magic import ENDINGS
 from afriflow.providers.paydunya.simulator.payouts import Payouts
 from afriflow.providers.paydunya.simulator.softpay import SoftPay
 from afriflow.providers.paydunya.simulator.switches import Switchboard
@@ -17,6 +18,8 @@ from afriflow.simulator.handset import Handset
 from afriflow.simulator.http import Query, Response
 from afriflow.simulator.seat import Seat, SeatSettings
 from afriflow.simulator.words import Words
+
+__all__ = ["ENDINGS", "build"]
 
 # The paths of the two modes, as documented under https://app.paydunya.com.
 MODES = {"/sandbox-api/v1": "test", "/api/v1": "live"}
