@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from sqlglot import exp, parse_one
+from storm.work import DUE, NEXT_DUE
 
 from afriflow.checkout import store as checkout_store
 from afriflow.delivery import store as delivery_store
@@ -42,7 +43,8 @@ WORKER = {
         "SELECT id, entrypoint, payload, attempts FROM jobs.pgqueuer WHERE status = 'queued'"
         " AND execute_after <= now() ORDER BY priority DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED"
     ),
-    "worker.due": "SELECT min(execute_after) FROM jobs.pgqueuer WHERE status = 'queued'",
+    "worker.due": DUE,
+    "worker.next_due": NEXT_DUE,
     "worker.pick": "UPDATE jobs.pgqueuer SET status = 'picked', updated = now() WHERE id = $1",
     "worker.done": "DELETE FROM jobs.pgqueuer WHERE id = $1",
     "worker.later": (

@@ -20,8 +20,4 @@ def twin(now: Callable[[], datetime]) -> Callable[[], Any]:
 
 @cache
 def _engine() -> Engine:
-    return Engine(turn=_nobody_else)
-
-
-async def _nobody_else() -> None:
-    """The gates have let others go first."""
+    return Engine(turn=None)  # the gates have let others go first

@@ -43,9 +43,13 @@ class Clock:
 
     def __init__(self, loop: Any, skew_seconds: float = 0.0) -> None:
         self._loop, self._beginning = loop, BEGINNING + timedelta(seconds=skew_seconds)
+        self._read = (-1.0, self._beginning)
 
     def now(self) -> datetime:
-        return self._beginning + timedelta(seconds=self._loop.time())
+        seconds = self._loop.time()
+        if seconds != self._read[0]:  # many ask at one moment
+            self._read = (seconds, self._beginning + timedelta(seconds=seconds))
+        return self._read[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import asyncio
 import heapq
 import random
 from collections.abc import Callable, Coroutine
+from contextvars import Context, copy_context
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -21,53 +22,77 @@ class Standstill(Exception):
     """Nothing is ready and nothing is on the clock, though somebody still waits; or it goes on without end."""
 
 
+class _Handle:
+    """What asyncio's handles are to tasks, futures and timers, and nothing else: most of a run's time went there."""
+
+    __slots__ = ("args", "callback", "cancelled", "context")
+
+    def __init__(self, callback: Callable[..., Any], args: tuple[Any, ...], context: Context) -> None:
+        self.callback, self.args, self.context = callback, args, context
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
 class SeededLoop(asyncio.BaseEventLoop):
     """asyncio's own loop with another heart. chance: draws which ready callback runs next."""
 
     def __init__(self, chance: random.Random) -> None:
         super().__init__()
-        self._chance = chance
+        self._draw = chance.random
         self._time = 0.0
-        self._ready: list[Any] = []  # picked from by lot, where asyncio has a queue
-        self.steps = 0
+        self._ready: list[_Handle] = []  # picked from by lot, where asyncio has a queue
+        self._timers: list[tuple[float, int, _Handle]] = []
+        self._count = 0
 
     def time(self) -> float:
         return self._time
 
+    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:
+        handle = _Handle(callback, args, context or copy_context())
+        self._ready.append(handle)
+        return handle
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
+        handle = _Handle(callback, args, context or copy_context())
+        self._count += 1
+        heapq.heappush(self._timers, (when, self._count, handle))
+        return handle
+
+    def call_later(self, delay: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
+        return self.call_at(self._time + delay, callback, *args, context=context)
+
     def _run_once(self) -> None:
-        if self.steps > STEPS_MAX:
-            raise Standstill("it never comes to an end")
-        if not self._ready:
-            self._turn_the_clock()
-        ready = self._ready
-        for _ in range(len(ready)):
+        """Run until somebody says stop."""
+        ready, draw = self._ready, self._draw
+        for _ in range(STEPS_MAX):
+            if self._stopping:
+                return
             if not ready:
-                break
-            place = int(self._chance.random() * len(ready))
-            ready[place], ready[-1] = ready[-1], ready[place]
-            handle = ready.pop()
-            if not handle._cancelled:
-                self.steps += 1
-                handle._run()
+                self._turn_the_clock()
+            place = int(draw() * len(ready))
+            handle = ready[place]
+            ready[place] = ready[-1]
+            ready.pop()
+            if handle.cancelled:
+                continue
+            try:
+                handle.context.run(handle.callback, *handle.args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001 — as asyncio does: whoever plays hears of it
+                self.call_exception_handler({"exception": error})
+        raise Standstill("it never comes to an end")
 
     def _turn_the_clock(self) -> None:
-        while self._scheduled:
-            handle = heapq.heappop(self._scheduled)
-            handle._scheduled = False
-            if handle._cancelled:
-                self._timer_cancelled_count -= 1
-                continue
-            self._time = max(self._time, handle._when)
-            self._ready.append(handle)
-            while self._scheduled and self._scheduled[0]._when <= self._time:
-                following = heapq.heappop(self._scheduled)
-                following._scheduled = False
-                if following._cancelled:
-                    self._timer_cancelled_count -= 1
-                else:
-                    self._ready.append(following)
-            return
-        if not self._stopping:
+        timers, ready = self._timers, self._ready
+        while timers and (not ready or timers[0][0] <= self._time):
+            when, _, handle = heapq.heappop(timers)
+            if not handle.cancelled:
+                self._time = max(self._time, when)
+                ready.append(handle)
+        if not ready:
             raise Standstill
 
     def _process_events(self, event_list: object) -> None: ...

@@ -79,11 +79,13 @@ class OtherSide:
     # ── what the network does ──────────────────────────────────────────────────────────────────────────────────
     def strikes(self, fault: str) -> bool:
         """Draw whether a fault happens now; each draw is counted, so that a run can say what it saw."""
-        strength = 0.0 if self.calm else getattr(self.swarm, fault)
-        hit = strength > 0 and self.chance.random() < strength
-        if hit:
+        if self.calm:
+            return False
+        strength = getattr(self.swarm, fault)
+        if strength > 0 and self.chance.random() < strength:
             self.seen[fault] += 1
-        return hit
+            return True
+        return False
 
     async def call(self, method: str, url: str, body: bytes, timeout_seconds: float) -> Said:
         """Carry one request of ours to a provider and its answer back, as a network does."""

@@ -72,20 +72,23 @@ class Gate:
         self._goes = asyncio.Event()
         self._goes.set()
 
-    async def pass_through(self, label: str) -> None:
+    @types.coroutine
+    def pass_through(self, label: str) -> Generator[Any, Any, None]:
         """Note what wants to pass; let others go first; die or wait here if it is to be.
 
         One boundary stands for two moments: dying before this takes effect, and after the one before it has.
         """
-        self.check()
+        if self.dead:
+            raise Killed
         if self.trace.note(self.name, label) in self.crash_at or self._faults.strikes("die"):
             self.on_crash()
         elif self._faults.strikes("stall"):
             self.on_stall()
-        await _let_others()
+        yield
         if not self._goes.is_set():
-            await self._goes.wait()
-        self.check()
+            yield from self._goes.wait().__await__()
+        if self.dead:
+            raise Killed
 
     def check(self) -> None:
         if self.dead:
@@ -120,12 +123,12 @@ class Process:
         pool: Any,
         faults: Faults,
         witness: Witness,
-        bell: asyncio.Event,
+        ring: Callable[[], None],
         crash_at: frozenset[int],
     ) -> None:
         self.gate = Gate(name, trace, faults, crash_at)
         self.gate.on_crash = self.kill  # type: ignore[method-assign]
-        self.pool = _Pool(self.gate, pool, faults, witness, bell)
+        self.pool = _Pool(self.gate, pool, faults, witness, ring)
         self._tasks: dict[asyncio.Task[Any], None] = {}  # in order: a set's is by address
 
     def on_death(self) -> None:
@@ -156,10 +159,12 @@ class Process:
 
 
 class _Pool:
-    """asyncpg's pool as `Database` uses it, through the gate and before the witness."""
+    """asyncpg's pool as `Database` uses it, through the gate and before the witness. ring: tells of new work."""
 
-    def __init__(self, gate: Gate, lower: Any, faults: Faults, witness: Witness, bell: asyncio.Event) -> None:
-        self.gate, self.lower, self.faults, self.witness, self.bell = gate, lower, faults, witness, bell
+    def __init__(
+        self, gate: Gate, lower: Any, faults: Faults, witness: Witness, ring: Callable[[], None]
+    ) -> None:
+        self.gate, self.lower, self.faults, self.witness, self.ring = gate, lower, faults, witness, ring
 
     def acquire(self, *, timeout: float | None = None) -> "_Borrowed":
         return _Borrowed(self)
@@ -176,8 +181,8 @@ class _Borrowed:
         self._lower = self._pool.lower.acquire()
         return _Connection(self._pool, await self._lower.__aenter__())
 
-    async def __aexit__(self, *raised: object) -> None:
-        await self._lower.__aexit__(*raised)
+    def __aexit__(self, *raised: object) -> Any:
+        return self._lower.__aexit__(*raised)
 
 
 class _Connection:
@@ -187,17 +192,17 @@ class _Connection:
         self._pool, self._lower = pool, lower
         self._writes: list[Write] | None = None
 
-    async def execute(self, query: str, *args: object) -> str:
-        return await self._run(self._lower.execute, query, args)
+    def execute(self, query: str, *args: object) -> Any:
+        return self._run(self._lower.execute, query, args)
 
-    async def fetch(self, query: str, *args: object) -> Any:
-        return await self._run(self._lower.fetch, query, args)
+    def fetch(self, query: str, *args: object) -> Any:
+        return self._run(self._lower.fetch, query, args)
 
-    async def fetchrow(self, query: str, *args: object) -> Any:
-        return await self._run(self._lower.fetchrow, query, args)
+    def fetchrow(self, query: str, *args: object) -> Any:
+        return self._run(self._lower.fetchrow, query, args)
 
-    async def fetchval(self, query: str, *args: object) -> Any:
-        return await self._run(self._lower.fetchval, query, args)
+    def fetchval(self, query: str, *args: object) -> Any:
+        return self._run(self._lower.fetchval, query, args)
 
     def transaction(self) -> "_Transaction":
         return _Transaction(self)
@@ -208,7 +213,8 @@ class _Connection:
         if pool.faults.strikes("database_lost_before"):
             raise asyncpg.ConnectionDoesNotExistError("lost")
         result = await method(query, *args)
-        pool.gate.check()
+        if pool.gate.dead:
+            raise Killed
         if query in WATCHED and result not in {None, "UPDATE 0", "INSERT 0 0"}:
             write = (query, args, result, asyncio.get_running_loop().time())
             if self._writes is None:
@@ -226,7 +232,7 @@ class _Connection:
         """What has just become true."""
         self._pool.witness.committed(writes)
         if any(write[0] in _WAKES_WORKERS for write in writes):
-            self._pool.bell.set()
+            self._pool.ring()
 
     async def commit(self) -> None:
         await self._pool.gate.pass_through("COMMIT")
@@ -270,9 +276,3 @@ class _Transaction:
         else:
             self._connection.rolled_back()
             await self._lower.__aexit__(*raised)
-
-
-@types.coroutine
-def _let_others() -> Generator[None]:
-    """Give the loop one turn, as `asyncio.sleep(0)` does, and faster."""
-    yield

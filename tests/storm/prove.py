@@ -1,6 +1,9 @@
 """The long proof: simulated payments, crash schedules, races and planted bugs, as many as asked for, written down.
 
 scripts/prove [--payments 1000000] [--crashes 20000] [--races 50] [--bugs] [--torture FILE] [--write]
+
+The payments take hours: where they stand is kept in build/payments.json after every run, and who asks again goes on
+from there. What had been violated by then is played again first.
 """
 
 import argparse
@@ -8,15 +11,20 @@ import gc
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from storm.crashes import schedules
 from storm.ground import twin
 from storm.hunt import Catch
@@ -27,71 +35,135 @@ from storm.trust import render
 ROOT = Path(__file__).parents[2]
 # What was kept of the last proof, so that parts of it can be made anew.
 KEPT = ROOT / "docs" / "trust.json"
+# How far the payments are.
+GOES_ON = ROOT / "build" / "payments.json"
 PAYMENTS_OF_A_RUN = 50
 RIVALS = 100
 
 
 def play(plan: Plan) -> Happened:
-    """One run on an empty twin; memory is looked after between large runs, not in the middle of one."""
+    """One run on an empty twin; memory is looked after between runs, not in the middle of one."""
     gc.disable()
     happened = run(plan, twin)
-    if happened.boundaries > _MANY:
+    if gc.get_count()[0] > _LEFT_MAX:
         gc.collect()
+        if not gc.get_freeze_count():  # what is compiled by now stays, and need not be gone through again
+            gc.freeze()
     return happened
 
 
-# A run of so many boundaries leaves enough behind to be worth a look through everything.
-_MANY = 5_000
+# So many objects left behind are worth a look.
+_LEFT_MAX = 20_000
 
 
-def play_all(plans: Iterable[Plan], what: str, jobs: int) -> dict[str, Any]:
-    """Play many runs on so many processors; gives counts, and every violation with its seed."""
-    begun, cpu = time.monotonic(), time.process_time()
-    total: dict[str, Any] = {"runs": 0, "payments": 0, "boundaries": 0, "violations": []}
-    seen, ends = Counter[str](), Counter[str]()
-    for happened in _played(plans, jobs):
-        total["runs"] += 1
-        total["payments"] += happened.payments
-        total["boundaries"] += happened.boundaries
-        total["violations"] += [f"seed {happened.seed}: {line}" for line in happened.violations]
-        seen += happened.seen
-        ends += happened.ends
-        if total["runs"] % 100 == 0:
-            pace = total["payments"] / (time.monotonic() - begun)
-            said = f"{what}: {total['payments']} payments, {pace:.0f} a second"
-            print(f"{said}, {len(total['violations'])} violations", flush=True)
-    total["seconds"] = round(time.monotonic() - begun)
+def play_timed(plan: Plan) -> tuple[Happened, float]:
+    """One run and its processor seconds; whatever breaks it is a violation, so that a long proof goes on."""
+    begun = time.process_time()
+    try:
+        happened = play(plan)
+    except Exception as error:  # noqa: BLE001 — it is seen
+        lines = [line.strip() for line in traceback.format_exc().splitlines()[-3:]]
+        broken = [f"{error!r} {lines}"]
+        happened = Happened(plan.seed, plan.payments, broken, "", 0, Counter[str](), Counter[str]())
+    return happened, time.process_time() - begun
+
+
+@dataclass(slots=True)
+class Part:
+    """What many runs came to. mended: violations of earlier commits whose seeds are clean by now."""
+
+    runs: int = 0
+    payments: int = 0
+    boundaries: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    violations: list[str] = field(default_factory=list)
+    mended: list[str] = field(default_factory=list)
+    injected: dict[str, int] = field(default_factory=dict)
+    ends: dict[str, int] = field(default_factory=dict)
+    commits: list[str] = field(default_factory=list)
+
+    def count(self, happened: Happened, cpu_seconds: float) -> None:
+        """Add one run, and say at once what is wrong with it."""
+        self.runs += 1
+        self.payments += happened.payments
+        self.boundaries += happened.boundaries
+        self.cpu_seconds += cpu_seconds
+        self.injected = dict((Counter(self.injected) + happened.seen).most_common())
+        self.ends = dict((Counter(self.ends) + happened.ends).most_common())
+        for line in happened.violations:
+            self.violations.append(f"seed {happened.seed}: {line}")
+            print(f"VIOLATION seed {happened.seed}: {line}", flush=True)
+
+
+def play_all(
+    plans: Iterable[Plan], what: str, jobs: int, part: Part | None = None, kept: Path | None = None
+) -> Part:
+    """Play many runs on so many processors, on top of what `part` has already. kept: where it stands after each."""
+    part = part or Part()
+    begun, before = time.monotonic() - part.seconds, (part.payments, part.seconds)
+    part.commits = list(dict.fromkeys([*part.commits, commit()]))
+    for happened, cpu_seconds in _played(plans, jobs):
+        part.count(happened, cpu_seconds)
+        part.seconds = time.monotonic() - begun
+        if kept is not None:
+            kept.parent.mkdir(exist_ok=True)
+            kept.with_suffix(".new").write_bytes(msgspec.json.encode(part))
+            kept.with_suffix(".new").replace(kept)
+        if part.runs % 100 == 0:
+            pace = (part.payments - before[0]) / (part.seconds - before[1])
+            core = part.payments / part.cpu_seconds
+            said = f"{what}: {part.payments} payments, {pace:.0f} a second, {core:.0f} per core"
+            print(f"{said}, {len(part.violations)} violations", flush=True)
+    return part
+
+
+def _played(plans: Iterable[Plan], jobs: int) -> Iterator[tuple[Happened, float]]:
     if jobs == 1:
-        total["cpu_seconds"] = round(time.process_time() - cpu)
-    return {**total, "injected": dict(seen.most_common()), "ends": dict(ends.most_common())}
-
-
-def _played(plans: Iterable[Plan], jobs: int) -> Iterator[Happened]:
-    if jobs == 1:
-        yield from map(play, plans)
+        yield from map(play_timed, plans)
         return
-    with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(play, plans, chunksize=4)
+    pool = ProcessPoolExecutor(jobs)
+    try:
+        yield from pool.map(play_timed, plans, chunksize=4)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def play_payments(number: int, first: int, jobs: int, kept: Path) -> dict[str, Any]:
+    """Play so many payments from the first seed on, going on where an earlier proof was stopped."""
+    part = Part()
+    if kept.exists():
+        part = _again(msgspec.json.decode(kept.read_bytes(), type=Part))
+    seeds = range(first + part.runs, first - (-number // PAYMENTS_OF_A_RUN))
+    part = play_all((Plan(seed, PAYMENTS_OF_A_RUN) for seed in seeds), "payments", jobs, part, kept)
+    return {"seeds": [first, first + part.runs - 1], **asdict(part)}
+
+
+def _again(part: Part) -> Part:
+    """Play again what had been violated: a seed that is clean by now has been mended since."""
+    seeds = sorted({int(line.split()[1].rstrip(":")) for line in part.violations})
+    clean = [f"seed {seed}:" for seed in seeds if not play_timed(Plan(seed))[0].violations]
+    mended = [line for line in part.violations if line.startswith(tuple(clean))]
+    left = [line for line in part.violations if line not in mended]
+    return replace(part, violations=left, mended=part.mended + mended)
 
 
 def main() -> None:
     asked = _asked()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the other processes end too
     found: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     if asked.bugs:  # first: a bug is planted before the product is imported
         found["bugs"] = _bugs(asked.jobs)
     if asked.payments:
-        first = asked.seed
-        runs = -(-asked.payments // PAYMENTS_OF_A_RUN)
-        plans = (Plan(seed, PAYMENTS_OF_A_RUN) for seed in range(first, first + runs))
-        found["payments"] = {"seeds": [first, first + runs - 1], **play_all(plans, "payments", asked.jobs)}
+        found["payments"] = play_payments(asked.payments, asked.seed, asked.jobs, GOES_ON)
     if asked.crashes:
-        found["crashes"] = play_all(schedules(twin, asked.crashes), "crashes", asked.jobs)
+        found["crashes"] = asdict(play_all(schedules(twin, asked.crashes), "crashes", asked.jobs))
     if asked.races:
         plans = (Plan(seed, payments=10, rivals=RIVALS) for seed in range(1, -(-asked.races // 10) + 1))
-        found["races"] = {"rivals": RIVALS, **play_all(plans, "races", asked.jobs)}
+        found["races"] = {"rivals": RIVALS, **asdict(play_all(plans, "races", asked.jobs))}
     if asked.torture:
         found["torture"] = json.loads(Path(asked.torture).read_text())
-    found["commit"] = _git("rev-parse", "--short=12", "HEAD")
+    found["commit"] = commit()
     found["machine"] = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     if asked.write:
         KEPT.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
@@ -128,10 +200,11 @@ def _asked() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _git(*words: str) -> str:
-    return subprocess.run(
-        ["git", *words], check=True, capture_output=True, text=True, cwd=ROOT
-    ).stdout.strip()
+@cache
+def commit() -> str:
+    """Give the commit that is being proven."""
+    command = ["git", "rev-parse", "--short=12", "HEAD"]
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from storm.process import Process
 from storm.redis import Memory
 from storm.swarm import Swarm, draw
 from storm.trace import Trace
-from storm.work import TAKE_OVER, Worker
+from storm.work import TAKE_OVER, Queue, Worker
 
 from afriflow.checkout.request import CheckoutRequest, ConfirmRequest, MethodInput, read_checkout
 from afriflow.checkout.request_out import PayoutRequest, RefundRequest, read_payout
@@ -93,8 +93,8 @@ class _Run:
         self.swarm = plan.swarm if plan.swarm is not None else draw(chance)
         self.loop: Any = asyncio.get_running_loop()
         self.trace = Trace()
-        self.bell = asyncio.Event()
         self.pools = ground(Clock(self.loop).now)
+        self.queue = Queue(self.pools(), Clock(self.loop))
         self.redis = Memory()
         self.others = OtherSide(self.swarm, random.Random(f"others {plan.seed}"), self._notify)
         self.others.query_dead = frozenset(name for name in MODELS if self.others.strikes("query_dead"))
@@ -150,7 +150,7 @@ class _Run:
             self.pools(),
             _Never() if calm else self.others,
             self.judge,
-            self.bell,
+            self.queue.ring,
             frozenset() if calm else self.plan.crash_at,
         )
         most = 0.0 if calm else self.swarm.clock_skew_seconds
@@ -160,7 +160,7 @@ class _Run:
         process.gate.on_stall = lambda: self._stall(name, process)  # type: ignore[method-assign]
         process.on_death = lambda: self._died(name, process)
         if name.startswith("worker"):
-            worker = Worker(process, house, self.bell, Clock(self.loop), chance)
+            worker = Worker(process, house, self.queue, chance)
             self.workers[name] = worker
             process.spawn(worker.run())
         return process
@@ -183,7 +183,7 @@ class _Run:
     async def _take_over(self, worker: Worker) -> None:
         async with self.houses["janitor"].database.connection() as connection:
             await connection.execute(TAKE_OVER, sorted(worker.picked))
-        self.bell.set()
+        self.queue.ring()
 
     def _stall(self, name: str, process: Process) -> None:
         """A suspended machine or a frozen disk: mostly a minute, sometimes longer than any patience."""
@@ -243,7 +243,7 @@ class _Run:
             except AfriFlowError as error:
                 if error.code != "idempotency_in_progress":
                     raise
-                await asyncio.sleep(2)
+                await asyncio.sleep(self.chance.uniform(2, 30))
 
     async def _customer(self, number: int) -> None:
         """One customer from the wish to pay to whatever comes of it."""

@@ -61,11 +61,21 @@ def _simulated(found: dict[str, Any]) -> str:
     if bugs := found.get("bugs"):
         missed = ", ".join(bugs["missed"]) or "none missed"
         rows.append(f"| planted bugs | {bugs['caught']} of {bugs['planted']} seen | {missed} |")
-    lines = ["## Simulated", "", *rows, "", "Injected while the payments were played:", ""]
+    lines = ["## Simulated", "", *rows, "", *_mended(found), "Injected while the payments were played:", ""]
     injected = found.get("payments", {}).get("injected", {})
     lines += ["| fault | times |", "| --- | --- |"]
     lines += [f"| {NAMES[name]} | {_n(times)} |" for name, times in injected.items() if name in NAMES]
     return "\n".join([*lines, ""])
+
+
+def _mended(found: dict[str, Any]) -> list[str]:
+    """What was found on the way: it was mended, and its seed is clean since."""
+    lines = found.get("payments", {}).get("mended", [])
+    if not lines:
+        return []
+    commits = ", ".join(f"`{commit}`" for commit in found["payments"]["commits"])
+    said = f"Found on the way, mended, kept as tests and clean since (played on {commits}):"
+    return [said, "", *(f"- {line}" for line in lines), ""]
 
 
 def _torture(found: dict[str, Any]) -> str:

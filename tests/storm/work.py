@@ -6,6 +6,7 @@ taken over after the heartbeat, pauses with jitter, held when the tries are used
 
 import asyncio
 import random
+from collections import deque
 from typing import Any
 
 import msgspec
@@ -19,13 +20,13 @@ from afriflow.jobs.queue import Task
 from afriflow.worker import tasks
 
 DUE = """
-SELECT id FROM jobs.pgqueuer WHERE status = 'queued' AND execute_after <= now() ORDER BY priority DESC, id LIMIT 1
+SELECT id FROM jobs.pgqueuer WHERE status = 'queued' AND execute_after <= now() ORDER BY priority DESC, id
 """
+NEXT_DUE = "SELECT min(execute_after) FROM jobs.pgqueuer WHERE status = 'queued' AND execute_after > now()"
 CLAIM = """
 UPDATE jobs.pgqueuer SET status = 'picked', updated = now()
 WHERE id = $1 AND status = 'queued' RETURNING id, entrypoint, payload, attempts
 """
-NEXT_DUE = "SELECT min(execute_after) FROM jobs.pgqueuer WHERE status = 'queued'"
 DONE = "DELETE FROM jobs.pgqueuer WHERE id = $1"
 AGAIN = """
 UPDATE jobs.pgqueuer SET status = 'queued', attempts = $2, execute_after = now() + make_interval(secs => $3), updated = now() WHERE id = $1
@@ -37,21 +38,57 @@ UPDATE jobs.pgqueuer SET status = 'queued', updated = now() WHERE status = 'pick
 JOBS_AT_ONCE = 6
 
 
+class Queue:
+    """Names due jobs to workers that have nothing to do, each to one of them. pool: its own way to the database.
+
+    Whoever dies with a name in its hand leaves the job where it is: the next look finds it again.
+    """
+
+    def __init__(self, pool: Any, clock: Clock) -> None:
+        self._pool, self._clock = pool, clock
+        self._bell = asyncio.Event()
+        self._bell.set()
+        self._due: deque[int] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def ring(self) -> None:
+        """Say that something may have become due."""
+        self._bell.set()
+
+    async def next(self) -> int:
+        """Wait until there is a job that is due."""
+        while not self._due:
+            await self._bell.wait()
+            if not self._due and self._bell.is_set():  # nobody has looked since it rang
+                await self._look()
+        return self._due.popleft()
+
+    async def _look(self) -> None:
+        self._bell.clear()
+        async with self._pool.acquire() as connection:
+            self._due = deque(row["id"] for row in await connection.fetch(DUE))
+            following = await connection.fetchval(NEXT_DUE)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if following is not None:
+            wait = (following - self._clock.now()).total_seconds()
+            self._timer = asyncio.get_running_loop().call_later(max(0.05, wait), self.ring)
+
+
 class Worker:
     """Works one process's share of the queue until the process dies."""
 
-    def __init__(
-        self, process: Process, house: Assembly, bell: asyncio.Event, clock: Clock, chance: random.Random
-    ) -> None:
+    def __init__(self, process: Process, house: Assembly, queue: Queue, chance: random.Random) -> None:
         self.picked: set[int] = set()  # whose heartbeat this worker keeps; what it leaves behind when it dies
         self._running: set[int] = set()
-        self._process, self._house, self._bell = process, house, bell
-        self._clock, self._chance = clock, chance
+        self._process, self._house, self._queue, self._chance = process, house, queue, chance
         self._tasks: dict[str, Task] = {task.name: task for lane in tasks(house) for task in lane}
         self._free = asyncio.Semaphore(JOBS_AT_ONCE)
 
     async def run(self) -> None:
         """Take jobs as long as the process lives."""
+        self._queue.ring()
         while True:
             await self._free.acquire()
             try:
@@ -60,29 +97,22 @@ class Worker:
                 self._free.release()
                 self._process.spawn(self._give_back())
                 await asyncio.sleep(1.0)
+                self._queue.ring()
                 continue
             self._running.add(job["id"])
             self._process.spawn(self._work(job))
 
     async def _claim(self) -> Any:
-        """Wait for a job that is due."""
+        """Wait for a job that is due, and take it."""
         while True:
-            self._bell.clear()
+            job_id = await self._queue.next()
+            self.picked.add(job_id)
             async with self._house.database.connection() as connection:
-                due = await connection.fetchval(NEXT_DUE)
-                wait = (due - self._clock.now()).total_seconds() if due else 86_400.0
-                while wait <= 0 and (job_id := await connection.fetchval(DUE)) is not None:
-                    self.picked.add(job_id)
-                    job = await connection.fetchrow(CLAIM, job_id)
-                    if job is not None:
-                        self.picked.add(job_id)  # given back in the meantime, it is ours again
-                        return job
-                    self.picked.discard(job_id)
-            try:
-                async with asyncio.timeout(max(0.05, wait)):
-                    await self._bell.wait()
-            except TimeoutError:
-                continue
+                job = await connection.fetchrow(CLAIM, job_id)
+            if job is not None:
+                self.picked.add(job_id)  # given back in the meantime, it is ours again
+                return job
+            self.picked.discard(job_id)
 
     async def _give_back(self) -> None:
         """What was picked and is not at work (the database was lost in between) has no heartbeat: it comes again."""
@@ -95,7 +125,7 @@ class Worker:
             except Unavailable:
                 continue
             self.picked.difference_update(left)
-            self._bell.set()
+            self._queue.ring()
             return
 
     async def _work(self, job: Any) -> None:
@@ -125,4 +155,4 @@ class Worker:
         async with self._house.database.connection() as connection:
             await connection.execute(query, job_id, *args)
         self.picked.discard(job_id)
-        self._bell.set()
+        self._queue.ring()

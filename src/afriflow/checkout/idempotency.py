@@ -18,8 +18,8 @@ from afriflow.observe.log import logger
 
 _log = logger("checkout")
 _KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
-# Pauses while a first request with the same key is at work: short at first, then patient.
-_POLL_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
+# Pauses while a first request with the same key is at work: who waited so long already can wait as long again.
+_POLL_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _RETRY_AFTER_SECONDS = 2
 
 

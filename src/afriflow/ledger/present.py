@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -97,6 +98,8 @@ class TransactionWithStory(Transaction, frozen=True, kw_only=True):
     events: tuple[ShownEvent, ...]
 
 
+# One payment shows its amount in every event, answer and page, and Babel takes its time.
+@lru_cache(maxsize=4096)
 def show_amount(money: Money, language: str) -> str:
     """Write an amount as people do: "5 000 F CFA" in French, "F CFA 5,000" in English."""
     places = EXPONENTS[money.currency]

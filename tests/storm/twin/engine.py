@@ -71,12 +71,12 @@ class Statement:
 
 
 class Engine:
-    """One database. clock: what now() and clock_timestamp() read. turn: awaited before each statement."""
+    """One database. clock: what now() and clock_timestamp() read. turn: awaited before each statement, if it is given."""
 
     def __init__(
         self,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        turn: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0),
+        turn: Callable[[], Awaitable[None]] | None = lambda: asyncio.sleep(0),
     ) -> None:
         self.clock = clock
         self.turn = turn

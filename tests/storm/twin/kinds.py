@@ -1,6 +1,5 @@
 """Which Python value stands for which SQL value: what asyncpg takes as a parameter and what a table keeps."""
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -174,11 +173,11 @@ class Record:
 
     def __getitem__(self, key: str | int) -> Any:
         place = self._names[key] if key.__class__ is str else key
-        if isinstance(place, slice):
-            return tuple(self)[place]
         value = self._values[place]
         if value.__class__ is Json:
-            value = self._values[place] = json.loads(value)
+            value = self._values[place] = msgspec.json.decode(str(value))
+        elif value.__class__ is list and key.__class__ is slice:
+            return tuple(self)[key]
         return value
 
     def get(self, key: str, default: Any = None) -> Any:

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,23 +24,17 @@ class Connection:
         # None = alive; "killed": its process is no more and hears nothing; "broken": the server hung up.
         self.end: str | None = None
 
-    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
-        statement, count, _ = await self._run(query, args)
-        if statement.word == "INSERT":
-            return f"INSERT 0 {count}"
-        return f"{statement.word} {count}"
+    def execute(self, query: str, *args: object, timeout: float | None = None) -> Any:
+        return self._run(query, args, _word)
 
-    async def fetch(self, query: str, *args: object, timeout: float | None = None) -> list[Record]:
-        statement, _, rows = await self._run(query, args)
-        return [Record(statement.names, list(row)) for row in rows]
+    def fetch(self, query: str, *args: object, timeout: float | None = None) -> Any:
+        return self._run(query, args, _all)
 
-    async def fetchrow(self, query: str, *args: object, timeout: float | None = None) -> Record | None:
-        statement, _, rows = await self._run(query, args)
-        return Record(statement.names, list(rows[0])) if rows else None
+    def fetchrow(self, query: str, *args: object, timeout: float | None = None) -> Any:
+        return self._run(query, args, _first)
 
-    async def fetchval(self, query: str, *args: object, column: int = 0, timeout: float | None = None) -> Any:
-        row = await self.fetchrow(query, *args)
-        return None if row is None else row[column]
+    def fetchval(self, query: str, *args: object, timeout: float | None = None) -> Any:
+        return self._run(query, args, _value)
 
     def transaction(self) -> "Block":
         return Block(self)
@@ -50,17 +45,24 @@ class Connection:
     def idles_in_transaction(self) -> bool:
         return self._open is not None and self._running is None
 
-    async def _run(self, query: str, args: tuple[Any, ...]) -> tuple[Statement, int, list[Row]]:
-        await self.arrive()
-        engine, transaction = self._engine, self._open
+    async def _run(
+        self, query: str, args: tuple[Any, ...], give: Callable[[Statement, int, Any], Any]
+    ) -> Any:
+        engine = self._engine
+        if engine.turn is not None or self.end is not None:
+            await self.arrive()
+        transaction = self._open
         if transaction is not None and transaction.failed:
             raise asyncpg.InFailedSQLTransactionError("current transaction is aborted")
         try:
-            statement = engine.statement(query)
+            statement = engine.statements.get(query) or engine.statement(query)
         except asyncpg.PostgresError:
             self._fail()
             raise
         p = statement.take(args)
+        if transaction is None and statement.read is not None:
+            rows = statement.read(engine.begin(), p)
+            return give(statement, len(rows), rows)
         running = self._running = transaction or engine.begin()
         running.begin_statement()
         try:
@@ -82,7 +84,7 @@ class Connection:
         running.end_statement()
         if transaction is None:
             running.commit()
-        return statement, count, rows
+        return give(statement, count, rows)
 
     def _fail(self) -> None:
         """An error ends a transaction at once: its locks are free before anybody rolls it back."""
@@ -93,6 +95,8 @@ class Connection:
     async def arrive(self) -> None:
         """Let others go first; then, if there is still a connection, the server does what it was sent."""
         self._must_live()
+        if self._engine.turn is None:
+            return
         try:
             await self._engine.turn()
         except asyncio.CancelledError:
@@ -141,6 +145,22 @@ class Connection:
             if end == "broken" and waits is not None and not waits.done():
                 waits.set_exception(asyncpg.ConnectionDoesNotExistError("the server hung up"))
         self._open = self._running = None
+
+
+def _word(statement: Statement, count: int, _: list[Row]) -> str:
+    return f"INSERT 0 {count}" if statement.word == "INSERT" else f"{statement.word} {count}"
+
+
+def _all(statement: Statement, _: int, rows: list[Row]) -> list[Record]:
+    return [Record(statement.names, list(row)) for row in rows]
+
+
+def _first(statement: Statement, _: int, rows: list[Row]) -> Record | None:
+    return Record(statement.names, list(rows[0])) if rows else None
+
+
+def _value(statement: Statement, _: int, rows: list[Row]) -> Any:
+    return Record(statement.names, list(rows[0]))[0] if rows else None
 
 
 class Block:
