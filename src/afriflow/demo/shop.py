@@ -10,6 +10,7 @@ from litestar import MediaType, Request, Response, get, post
 
 from afriflow.core.clock import Clock
 from afriflow.delivery.sign import verify
+from afriflow.web.webhooks import read_headers
 
 # Enough to look at; a demo is not an archive.
 _HEARD_MAX = 500
@@ -36,7 +37,7 @@ class Shop:
         )
         async def hear(request: Request[Any, Any, Any]) -> Response[str]:
             body = await request.body()
-            headers = {name.lower(): value for name, value in request.headers.items()}
+            headers = read_headers(request.scope["headers"])
             now = int(self.clock.now().timestamp())
             genuine = verify(self.secret(), headers, body, now=now, tolerance_seconds=self.tolerance_seconds)
             if not genuine:

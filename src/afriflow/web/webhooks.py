@@ -1,5 +1,6 @@
 """Where providers knock: POST /api/webhooks/{provider} and /{provider}/{account}; the inbox does the rest."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from litestar import MediaType, Request, Response, route
@@ -36,10 +37,22 @@ async def receive(
     if account_id is not None and "\x00" in account_id:
         raise NotFound(id="")
     body = await _body(request, house.settings.notification_body_bytes_max)
-    headers = {name.lower(): value for name, value in request.headers.items()}
+    headers = read_headers(request.scope["headers"])
     notification = Notification(request.method, request.url.path, headers, body, house.clock.now())
     await house.receiver.receive(provider, account_id, notification)
     return Response("", status_code=200)
+
+
+def read_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Give headers by name in lower case, as a signature is judged over them.
+
+    What stands twice is one list (RFC 9110, 5.3): whoever adds a second signature has made another of the first.
+    """
+    found: dict[str, str] = {}
+    for name, value in raw:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
 
 
 async def _body(request: Request[Any, Any, Any], bytes_max: int) -> bytes:

@@ -45,9 +45,9 @@ def read_notification(body: bytes) -> Mapping[str, object] | None:
 
 def _unwrap(found: dict[str, object], layers: int) -> dict[str, object]:
     inner = found.get("data")
-    if inner is None or "hash" in found:
+    if inner is None:
         return found
-    if layers == 0 or not isinstance(inner, dict | str):
+    if layers == 0 or "hash" in found or not isinstance(inner, dict | str):
         raise _UnreadableError
     if isinstance(inner, str):
         inner = _read_text(inner.strip(), layers - 1)
