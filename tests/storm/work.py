@@ -106,13 +106,17 @@ class Worker:
         """Wait for a job that is due, and take it."""
         while True:
             job_id = await self._queue.next()
+            known = (
+                job_id in self.picked
+            )  # named a second time, while it is at work here or waits to be given back
             self.picked.add(job_id)
             async with self._house.database.connection() as connection:
                 job = await connection.fetchrow(CLAIM, job_id)
             if job is not None:
                 self.picked.add(job_id)  # given back in the meantime, it is ours again
                 return job
-            self.picked.discard(job_id)
+            if not known:
+                self.picked.discard(job_id)
 
     async def _give_back(self) -> None:
         """What was picked and is not at work (the database was lost in between) has no heartbeat: it comes again."""
