@@ -1,13 +1,9 @@
 """The stations put together, once per process: whoever needs one finds it here, made with its limits."""
 
-import base64
-import hashlib
 import ipaddress
 import random
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any, cast
 
 from redis.asyncio import Redis
@@ -41,6 +37,7 @@ from afriflow.inbox.receive import Receiver
 from afriflow.ledger.record import Recorder
 from afriflow.ledger.record_out import OutRecorder
 from afriflow.merchants.accounts import Accounts
+from afriflow.merchants.unlock import open_vault
 from afriflow.merchants.vault import Vault
 from afriflow.port.factory import PaymentFactory
 from afriflow.port.reach import Lines, Reach, open_lines
@@ -175,8 +172,8 @@ def put_together(ground: Ground) -> Assembly:
 
 
 async def _open(settings: Settings, clock: Clock) -> Ground:
-    vault, redis = Vault(secret_key(settings)), open_redis(settings)
-    chance = random.SystemRandom()
+    redis, chance = open_redis(settings), random.SystemRandom()
+    vault = open_vault(settings, chance.randbytes)
     database = await Database.connect(
         settings.database_url,
         connections_max=settings.database_connections_max,
@@ -230,18 +227,6 @@ def open_redis(settings: Settings) -> "Redis":
         socket_connect_timeout=settings.redis_timeout_seconds,
         retry=Retry(NoBackoff(), 0),
     )
-
-
-def secret_key(settings: Settings) -> bytes:
-    """Give the secret that everything is sealed with: the setting, or one made once in the home directory."""
-    if settings.secret_key:
-        return settings.secret_key.encode()
-    path = Path(settings.home) / "secret_key"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(base64.b64encode(secrets.token_bytes(32)).decode())
-    return hashlib.sha256(path.read_bytes()).digest()
 
 
 def breaker_limits(settings: Settings) -> BreakerLimits:

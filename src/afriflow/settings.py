@@ -36,7 +36,21 @@ class Settings:
     redis_url: str = _setting("", "Redis ≥ 6.2 or Valkey; empty = the embedded one (REDIS_URL is read too)")
     secret_key: str = _setting(
         "",
-        "32 bytes or more; seals credentials, derives attempt ids; empty = made once and kept in home (demo only)",
+        "32 bytes or more; hashes of keys, blind indexes and attempt ids are derived from it, so that it never changes; "
+        "empty = made once and kept in home (demo only)",
+    )
+    key_encryption_keys: tuple[str, ...] = _setting(
+        (),
+        "32 bytes or more each, comma-separated: the first wraps the merchants' data keys, all of them unwrap; "
+        "empty = a key derived from secret_key, which always unwraps",
+    )
+    key_encryption_keys_file: str = _setting(
+        "",
+        "a file with such keys, one a line, after those of the environment: a secret mounted into a container",
+    )
+    data_key_cache_seconds: float = _setting(
+        60.0,
+        "how long a process seals with a data key before it looks for a newer one; rotation waits for it",
     )
     language: str = _setting("en", "language of logs for people and of errors when the caller asks for none")
 

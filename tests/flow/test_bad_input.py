@@ -16,7 +16,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from afriflow.assembly import secret_key
 from afriflow.core.clock import SystemClock
 from afriflow.core.ids import Ids
 from afriflow.core.language import say
@@ -24,7 +23,7 @@ from afriflow.core.operator import countries, operators
 from afriflow.core.transaction import Mode
 from afriflow.merchants.accounts import make_merchant
 from afriflow.merchants.keys import make_key
-from afriflow.merchants.vault import Vault
+from afriflow.merchants.unlock import open_vault
 from afriflow.port.factory import specs
 from afriflow.providers.pawapay.signatures import Signed, sign
 from afriflow.settings import Settings
@@ -55,7 +54,7 @@ async def rows(demo: dict[str, Any]) -> AsyncIterator[Any]:
 @pytest.fixture(scope="module")
 async def stranger(demo: dict[str, Any], rows: Any, people: Any, session: Any) -> Any:
     """Another merchant of the same installation, with a test and a live key."""
-    vault = Vault(secret_key(Settings(home=Path(demo["home"]))))
+    vault = open_vault(Settings(home=Path(demo["home"])))
     merchant_id = await make_merchant(rows, Ids(SystemClock()), name="Stranger", country="GH", language="en")
     keys = {
         mode: await make_key(rows, vault, Ids(SystemClock()), merchant_id=merchant_id, mode=mode)

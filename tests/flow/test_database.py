@@ -26,6 +26,7 @@ from afriflow.db.tables import metadata
 from afriflow.delivery.store import DELIVERY_TRIED
 from afriflow.ledger.store import Sending
 from afriflow.local.servers import LocalServers
+from afriflow.merchants import vault_store
 
 _SQL = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH)\b")
 _NOT_OURS = ("afriflow.simulator", "afriflow.providers")  # simulators have their own little notebooks
@@ -77,6 +78,9 @@ def statements() -> dict[str, str]:
                 found |= {
                     f"{name}.{constant}.{item.name}": getattr(value, item.name) for item in fields(value)
                 }
+    for sealed in vault_store.SEALED_COLUMNS:
+        name = f"{vault_store.__name__}.{sealed.table}.{sealed.column}"
+        found |= {f"{name}.batch": sealed.batch, f"{name}.again": sealed.again}
     return found
 
 
@@ -109,6 +113,8 @@ class TestStatements:
             "afriflow.merchants.store.SESSION": "whose session is it",
             "afriflow.merchants.store.SESSION_DELETE": "known by its token",
             "afriflow.merchants.store.SESSIONS_PRUNE": "housekeeping",
+            "afriflow.merchants.vault_store.DATA_KEYS_WRAPPED_BY_OTHERS": "every data key is wrapped again",
+            "afriflow.merchants.vault_store.NEWEST_DATA_KEYS": "everybody's values are sealed again",
             "afriflow.ledger.store.TRANSACTION_BY_TOKEN": "whose link is it",
             "afriflow.ledger.store.TRANSACTION_OWNER": "whose payment does a person at a terminal mean",
             "afriflow.ledger.store.REFERENCE_OWNER": "whose reference is it",

@@ -16,6 +16,7 @@ from afriflow.inbox import store as inbox_store
 from afriflow.jobs import held, queue, run
 from afriflow.ledger import store as ledger_store
 from afriflow.merchants import store as merchants_store
+from afriflow.merchants import vault_store
 from afriflow.reconcile import store as reconcile_store
 from afriflow.routing import store as routing_store
 
@@ -28,6 +29,7 @@ MODULES = [
         inbox_store,
         ledger_store,
         merchants_store,
+        vault_store,
         reconcile_store,
         routing_store,
     ),

@@ -33,7 +33,6 @@ SETTINGS = Settings(
     secret_key="a secret of a simulated run, 32 bytes or more",
     allow_private_addresses=True,
 )
-VAULT = Vault(SETTINGS.secret_key.encode())
 MERCHANT = "mer_simulated"
 CALLER = Caller(MERCHANT, "Boutique", Mode.TEST, "SN", "fr", "key_simulated")
 
@@ -87,18 +86,19 @@ def settle_in(
     wire: Any = Wire(process.gate, others)
     redis: Any = Redis(process.gate, memory, others)
     database = Database(process.pool)
+    vault = Vault(SETTINGS.secret_key.encode(), random=chance.randbytes)
     return put_together(
         Ground(
             settings=SETTINGS,
             clock=clock,
             chance=chance,
             ids=Ids(clock, chance.randbytes),
-            vault=VAULT,
+            vault=vault,
             database=database,
             redis=redis,
             provider_lines=Lines(wire, wire),
             delivery_lines=Lines(wire, wire),
-            accounts=Accounts(VAULT, SETTINGS.base_url),
+            accounts=Accounts(vault, SETTINGS.base_url),
             factory=PaymentFactory(
                 Lines(wire, wire), clock, timeout_seconds=SETTINGS.provider_timeout_seconds
             ),
@@ -126,7 +126,7 @@ async def furnish(house: Assembly, order: list[str], late_policy: LatePolicy) ->
         await put_late_policy(connection, CALLER, late_policy)
         await add_endpoint(
             connection,
-            VAULT,
+            house.vault,
             house.ids,
             merchant_id=MERCHANT,
             mode=Mode.TEST,

@@ -16,7 +16,6 @@ TABLES_OF_FACTS = {"db/tables.py": "the whole database on one page: declarations
 # Whatever tells the time or draws lots makes a run unrepeatable; each place that does so has a reason.
 CLOCKS_AND_LOTS = {
     ("assembly.py", "random.SystemRandom"): "the chance that is handed to whoever draws lots",
-    ("assembly.py", "secrets.token_bytes"): "the demo's secret key, made once",
     ("cli/client.py", "uuid.uuid4"): "a key and a reference for a person who gave none",
     ("core/clock.py", "datetime.datetime.now"): "the clock itself",
     ("core/ids.py", "secrets.token_bytes"): "ids and links; handed in, so that a simulation draws its own",
@@ -25,7 +24,14 @@ CLOCKS_AND_LOTS = {
     ("demo/run.py", "random.Random"): "the demo's phones: nobody repeats them",
     ("local/process.py", "time.monotonic"): "how long a server takes to start",
     ("merchants/keys.py", "secrets.token_urlsafe"): "API keys and sessions",
-    ("merchants/vault.py", "secrets.token_bytes"): "a nonce for each sealing",
+    (
+        "merchants/unlock.py",
+        "secrets.token_bytes",
+    ): "the demo's secret key, made once; what commands seal with",
+    (
+        "merchants/vault.py",
+        "secrets.token_bytes",
+    ): "data keys and nonces; handed in, so that a simulation draws its own",
     ("simulator/faults.py", "random.Random"): "lots with a seed: the same seed breaks the same requests",
     ("simulator/seat.py", "random.Random"): "lots with a seed",
     ("simulator/serve.py", "random.Random"): "phones of a provider that stands alone: nobody repeats them",

@@ -9,6 +9,7 @@ import click
 from afriflow.cli.audit_log import audit_log
 from afriflow.cli.client import checkout, providers, transactions
 from afriflow.cli.desk import jobs, resolve, review
+from afriflow.cli.keys import rotate_keys
 from afriflow.cli.proof import audit, torture
 from afriflow.cli.simulate import simulate
 from afriflow.cli.words import asynchronous, database_settings, said, settings_at_hand, t
@@ -117,5 +118,6 @@ for _command in (
     resolve,
     review,
     jobs,
+    rotate_keys,
 ):
     main.add_command(_command)

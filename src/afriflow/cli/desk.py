@@ -72,13 +72,14 @@ async def _at_the_desk(transaction_id: str) -> AsyncGenerator[tuple["Resolver", 
             if owner is None:
                 raise NotFound(id=transaction_id)
             merchant_id, mode = owner
-            caller = await caller_of_merchant(connection, merchant_id, Mode(mode), _who())
+            caller = await caller_of_merchant(connection, merchant_id, Mode(mode), who_types())
         clock = SystemClock()
         recorder = Recorder(Ids(clock), clock, database_settings().base_url)
         yield Resolver(database, recorder, clock), caller
 
 
-def _who() -> str:
+def who_types() -> str:
+    """Name who is signed in to this machine, for what they decide."""
     return f"terminal:{getpass.getuser()}"
 
 
@@ -122,5 +123,5 @@ async def release(job_ids: tuple[int, ...], *, everything: bool) -> None:
     async with database_at_hand() as database, database.transaction() as connection:
         there = await explained_jobs(connection)
         chosen = [job for job in there if everything or job.id in job_ids]
-        await let_run(connection, _who(), chosen)
+        await let_run(connection, who_types(), chosen)
     click.echo(t("jobs_released", count=len(chosen)))

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 import aiohttp
 import asyncpg
 
-from afriflow.assembly import secret_key
 from afriflow.conformance.credentials import account_in, missing_in
 from afriflow.conformance.orders import new_reference, order_of
 from afriflow.core.clock import Clock, SystemClock
@@ -19,7 +18,7 @@ from afriflow.core.evidence import Missing, Unclear
 from afriflow.db.engine import Database
 from afriflow.merchants import store
 from afriflow.merchants.accounts import Accounts
-from afriflow.merchants.vault import Vault
+from afriflow.merchants.unlock import open_vault
 from afriflow.port.examine import Examines, Finding
 from afriflow.port.factory import OpenProvider, PaymentFactory
 from afriflow.port.provider import Account, Spec
@@ -74,7 +73,7 @@ async def _accounts_in_database(settings: Settings, spec: Spec) -> tuple[list[Ac
         )
     except (OSError, asyncpg.PostgresError, AfriFlowError) as error:
         return [], [Finding("database_away", good=False, facts={"reason": str(error)[:200]})]
-    known = Accounts(Vault(secret_key(settings)), settings.base_url)
+    known = Accounts(open_vault(settings), settings.base_url)
     try:
         async with database.connection() as connection:
             for row in await connection.fetch(store.ACCOUNTS_OF_PROVIDER, spec.name):

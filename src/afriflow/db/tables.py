@@ -132,6 +132,19 @@ merchant_policies = Table(
     CheckConstraint("late_success IN ('hold', 'accept', 'auto_refund')", name="late_success"),
 )
 
+data_keys = (
+    Table(  # what a merchant's secrets are sealed with, each wrapped by a key that is not in the database
+        "data_keys",
+        metadata,
+        _merchant(),  # empty: what came in while nobody knew whose it is
+        Column("number", Integer, nullable=False),
+        Column("wrapped", LargeBinary, nullable=False),
+        Column("wrapped_by", Text, nullable=False),
+        _time("created_at"),
+        PrimaryKeyConstraint("merchant_id", "number"),
+    )
+)
+
 routing_rules = Table(
     "routing_rules",
     metadata,

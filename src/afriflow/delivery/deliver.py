@@ -3,15 +3,14 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import aiohttp
 
 from afriflow.core.clock import Clock
 from afriflow.core.transaction import Mode
-from afriflow.db.engine import Database, Record
+from afriflow.db.engine import Connection, Database, Record
 from afriflow.delivery import store
-from afriflow.delivery.endpoints import place
+from afriflow.delivery.endpoints import secret_of
 from afriflow.delivery.sign import sign
 from afriflow.delivery.stage import delivery_key
 from afriflow.delivery.target import ForbiddenTarget, Targets
@@ -85,20 +84,23 @@ class Deliverer:
                     row["subject_id"],
                     row["sequence"],
                 )
+                gone = row["url"] is None or row["disabled_at"] is not None
+                secret = "" if gone else await self._secret(connection, row)
             if blocked_until is not None:
                 wait = (blocked_until - self._clock.now()).total_seconds()
                 raise Snooze(max(_BLOCKED_SECONDS, wait))
-            if row["url"] is None or row["disabled_at"] is not None:
+            if gone:
                 await self._keep(
                     row, _Outcome(None, "", "the endpoint is gone or disabled", 0), "given_up", 0
                 )
                 return
-            await self._judge(row, await self._post(row))
+            await self._judge(row, await self._post(row, secret))
 
-    async def _post(self, row: Record) -> _Outcome:
-        secret = cast(
-            "str", self._vault.open(row["sealed_secret"], place(row["merchant_id"], row["endpoint_id"]))
-        )
+    async def _secret(self, connection: Connection, row: Record) -> str:
+        where = (row["merchant_id"], row["endpoint_id"])
+        return await secret_of(connection, self._vault, *where, row["sealed_secret"])
+
+    async def _post(self, row: Record, secret: str) -> _Outcome:
         now = self._clock.now()
         headers = {
             "content-type": "application/json",

@@ -12,7 +12,7 @@ from afriflow.delivery import store
 from afriflow.delivery.sign import make_secret
 from afriflow.delivery.stage import stage_delivery
 from afriflow.merchants import audit_log
-from afriflow.merchants.vault import Vault
+from afriflow.merchants.vault import Place, Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,17 @@ async def add_endpoint(
 ) -> Endpoint:
     """Register an address; from now on it gets every event of this mode. who: for the audit log."""
     endpoint_id, secret = ids.new("wep"), make_secret()
-    sealed = vault.seal(secret, place(merchant_id, endpoint_id))
+    sealed = await vault.seal(connection, secret, _place(merchant_id, endpoint_id))
     await connection.execute(store.ENDPOINT_INSERT, merchant_id, endpoint_id, mode, url, sealed)
     await _write(connection, merchant_id, mode, who, "endpoint.added", endpoint_id, url)
-    return _endpoint(vault, await one(connection, store.ENDPOINT, merchant_id, mode, endpoint_id))
+    row = await one(connection, store.ENDPOINT, merchant_id, mode, endpoint_id)
+    return await _endpoint(connection, vault, row)
 
 
 async def endpoints_of(connection: Connection, vault: Vault, merchant_id: str, mode: Mode) -> list[Endpoint]:
     """List a merchant's endpoints, newest first."""
     rows = await connection.fetch(store.ENDPOINTS, merchant_id, mode)
-    return [_endpoint(vault, row) for row in rows]
+    return [await _endpoint(connection, vault, row) for row in rows]
 
 
 async def remove_endpoint(
@@ -80,8 +81,11 @@ async def resend(
     ]
 
 
-def place(merchant_id: str, endpoint_id: str) -> str:
-    return f"webhook_endpoints|sealed_secret|{merchant_id}|{endpoint_id}"
+async def secret_of(
+    connection: Connection, vault: Vault, merchant_id: str, endpoint_id: str, sealed: bytes
+) -> str:
+    """Open an endpoint's secret. Raises Unsealable."""
+    return cast("str", await vault.unseal(connection, sealed, _place(merchant_id, endpoint_id)))
 
 
 async def _write(
@@ -97,12 +101,16 @@ async def _write(
     )
 
 
-def _endpoint(vault: Vault, row: Record) -> Endpoint:
+def _place(merchant_id: str, endpoint_id: str) -> Place:
+    return Place("webhook_endpoints", "sealed_secret", merchant_id, endpoint_id)
+
+
+async def _endpoint(connection: Connection, vault: Vault, row: Record) -> Endpoint:
     return Endpoint(
         id=row["id"],
         mode=Mode(row["mode"]),
         url=row["url"],
-        secret=cast("str", vault.open(row["sealed_secret"], place(row["merchant_id"], row["id"]))),
+        secret=await secret_of(connection, vault, row["merchant_id"], row["id"], row["sealed_secret"]),
         created_at=row["created_at"],
         disabled_at=row["disabled_at"],
         disabled_why=row["disabled_why"],

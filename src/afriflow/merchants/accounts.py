@@ -13,7 +13,7 @@ from afriflow.core.ids import Ids
 from afriflow.core.transaction import Mode
 from afriflow.db.engine import Connection, Record
 from afriflow.merchants import store
-from afriflow.merchants.vault import Vault
+from afriflow.merchants.vault import Place, Vault
 from afriflow.port.bounds import Bound
 from afriflow.port.factory import fill_config, secret_fields, specs
 from afriflow.port.provider import Account, Spec
@@ -73,19 +73,19 @@ class Accounts:
             provider,
             (base_url or spec.base_urls[mode]).rstrip("/"),
             open_part,
-            self._vault.seal(secret_part, _place(merchant_id, account_id)),
+            await self._vault.seal(connection, secret_part, _place(merchant_id, account_id)),
             priority,
         )
 
     async def contracts(self, connection: Connection, merchant_id: str, mode: Mode) -> list[Contract]:
         """List a merchant's accounts in one mode, first priority first; those of missing providers are left out."""
         rows = await connection.fetch(store.ACCOUNTS, merchant_id, mode)
-        return [self._contract(row) for row in rows if row["provider"] in specs()]
+        return [await self._contract(connection, row) for row in rows if row["provider"] in specs()]
 
     async def all_contracts(self, connection: Connection) -> list[Contract]:
         """List every account of every merchant: for what runs by the clock."""
         rows = await connection.fetch(store.ACCOUNTS_OF_ALL)
-        return [self._contract(row) for row in rows if row["provider"] in specs()]
+        return [await self._contract(connection, row) for row in rows if row["provider"] in specs()]
 
     async def keep_bounds(self, connection: Connection, account: Account, bounds: Sequence[Bound]) -> None:
         """Remember what the provider told of an account."""
@@ -97,7 +97,7 @@ class Accounts:
         row = await connection.fetchrow(store.ACCOUNT, merchant_id, account_id)
         if row is None:
             raise NotFound(id=account_id)
-        return self._contract(row).account
+        return (await self._contract(connection, row)).account
 
     async def merchant_name(self, connection: Connection, merchant_id: str) -> str:
         row = await connection.fetchrow(store.MERCHANT, merchant_id)
@@ -120,10 +120,10 @@ class Accounts:
         if await connection.execute(store.ACCOUNT_RESUME, merchant_id, mode, account_id) == "UPDATE 0":
             raise NotFound(id=account_id)
 
-    def _contract(self, row: Record) -> Contract:
+    async def _contract(self, connection: Connection, row: Record) -> Contract:
         spec = specs()[row["provider"]]
         place = _place(row["merchant_id"], row["id"])
-        secret_part = cast("dict[str, Any]", self._vault.open(row["sealed"], place))
+        secret_part = cast("dict[str, Any]", await self._vault.unseal(connection, row["sealed"], place))
         account = Account(
             id=row["id"],
             merchant_id=row["merchant_id"],
@@ -153,5 +153,5 @@ async def make_merchant(
     return merchant_id
 
 
-def _place(merchant_id: str, account_id: str) -> str:
-    return f"provider_accounts|sealed|{merchant_id}|{account_id}"
+def _place(merchant_id: str, account_id: str) -> Place:
+    return Place("provider_accounts", "sealed", merchant_id, account_id)
