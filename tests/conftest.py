@@ -17,6 +17,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from afriflow.db.migrate import migrate
+from afriflow.local.servers import LocalServers
 from afriflow.torture.fleet import Fleet
 
 SOURCE = Path(__file__).parents[1] / "src"
@@ -112,6 +114,18 @@ def give_people() -> Any:
         Merchant(session, url, api_key),
         Payer(session, phone_url),
     )
+
+
+@pytest.fixture(scope="session")
+async def database_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """A PostgreSQL with our newest schema and nothing in it, as its owner; whoever writes there cleans up."""
+    servers = LocalServers(tmp_path_factory.mktemp("database"), redis=False)
+    try:
+        addresses = await servers.start()
+        await migrate(addresses.database_url)
+        yield addresses.database_url
+    finally:
+        await servers.stop()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """What is wrong with this installation, said in words that tell what to mend."""
 
+from dataclasses import replace
+
 import asyncpg
 from alembic.script import ScriptDirectory
 from redis.exceptions import RedisError
@@ -12,6 +14,7 @@ from afriflow.db.engine import Database
 from afriflow.db.migrate import alembic_config
 from afriflow.jobs.held import held_jobs
 from afriflow.port.examine import Finding
+from afriflow.preflight import Preflight, look
 from afriflow.settings import Settings
 
 # Signatures allow ±300 s; a clock this wrong is noticed long before.
@@ -20,8 +23,8 @@ _POSTGRES_MIN = 150_000
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Look at database, schema, clock, Redis, secrets and held jobs."""
-    return [*await _database(settings), await _redis(settings), *_secrets(settings)]
+    """Look at database, schema, clock, held jobs, Redis, and whatever real money must not move under."""
+    return [*await _database(settings), await _redis(settings)]
 
 
 async def _database(settings: Settings) -> list[Finding]:
@@ -38,6 +41,7 @@ async def _database(settings: Settings) -> list[Finding]:
             found = await condition_of(connection)
             newest = ScriptDirectory.from_config(alembic_config(settings.database_url)).get_current_head()
             held = len(await held_jobs(connection, 100)) if found.schema else 0
+            preflight = await look(settings, connection) if found.schema else None
     except AfriFlowError as error:
         return [Finding("database_away", good=False, facts={"reason": error.code})]
     finally:
@@ -46,10 +50,11 @@ async def _database(settings: Settings) -> list[Finding]:
     is_new = found.schema == newest
     return [
         Finding("database", good=found.version >= _POSTGRES_MIN, facts={"version": found.version // 10_000}),
-        Finding("durable" if found.durable else "not_durable", good=found.durable),
+        *([] if found.durability.off else [Finding("durable", good=True)]),
         Finding("schema" if is_new else "schema_old", is_new, {"schema": found.schema, "newest": newest}),
         Finding("clock", drift_seconds <= _CLOCK_DRIFT_SECONDS_MAX, {"seconds": round(drift_seconds, 2)}),
         Finding("held_jobs", good=held == 0, facts={"count": held}),
+        *(_safety(preflight) if preflight else ()),
     ]
 
 
@@ -66,6 +71,11 @@ async def _redis(settings: Settings) -> Finding:
     return Finding("redis", good=True)
 
 
-def _secrets(settings: Settings) -> list[Finding]:
-    long_enough = len(settings.secret_key) >= 32
-    return [Finding("secret_key" if long_enough else "secret_key_missing", good=long_enough)]
+def _safety(preflight: Preflight) -> list[Finding]:
+    """What would keep `serve` from beginning with a live account; without one it is only told."""
+    if not preflight.unsafe and not preflight.doubtful:
+        return [Finding("safe", good=True)]
+    return [
+        replace(finding, good=not preflight.live, looked_at=preflight.live)
+        for finding in (*preflight.unsafe, *preflight.doubtful)
+    ]

@@ -6,9 +6,10 @@ import signal
 import uvicorn
 
 from afriflow.app import build_app
-from afriflow.assembly import assemble
+from afriflow.assembly import Assembly, assemble
 from afriflow.core.errors import SettingsMissing
 from afriflow.observe.log import configure
+from afriflow.preflight import refuse_unsafe
 from afriflow.settings import Settings
 from afriflow.worker import make_worker
 
@@ -17,10 +18,8 @@ _GRACE_SECONDS = 65
 
 
 async def serve(settings: Settings) -> None:
-    """Answer HTTP until SIGTERM. Raises SettingsMissing."""
-    _require(settings)
-    configure(log_format=settings.log_format, sentry_dsn=settings.sentry_dsn)
-    house = await assemble(settings)
+    """Answer HTTP until SIGTERM. Raises SettingsMissing, SchemaOld, UnsafeSettings."""
+    house = await _begin(settings)
     try:
         config = uvicorn.Config(
             build_app(house),
@@ -37,9 +36,7 @@ async def serve(settings: Settings) -> None:
 
 async def work(settings: Settings) -> None:
     """Work jobs until SIGTERM; what is running is finished first."""
-    _require(settings)
-    configure(log_format=settings.log_format, sentry_dsn=settings.sentry_dsn)
-    house = await assemble(settings)
+    house = await _begin(settings)
     worker = make_worker(house)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -48,6 +45,13 @@ async def work(settings: Settings) -> None:
         await worker.run()
     finally:
         await house.close()
+
+
+async def _begin(settings: Settings) -> Assembly:
+    _require(settings)
+    configure(log_format=settings.log_format, sentry_dsn=settings.sentry_dsn)
+    await refuse_unsafe(settings)
+    return await assemble(settings)
 
 
 def _require(settings: Settings) -> None:

@@ -33,6 +33,11 @@ class Settings:
     database_url: str = _setting(
         "", "PostgreSQL 15 to 18; empty = the embedded one (DATABASE_URL is read too)"
     )
+    database_role: str = _setting(
+        "",
+        "the role that `serve` and `work` run under: `afriflow migrate`, run by the tables' owner, grants it what they "
+        "need and no more; empty = nothing is granted",
+    )
     redis_url: str = _setting("", "Redis ≥ 6.2 or Valkey; empty = the embedded one (REDIS_URL is read too)")
     secret_key: str = _setting(
         "",
@@ -203,6 +208,10 @@ class Settings:
 
     sentry_dsn: str = _setting("", "where faults are reported; empty = nowhere")
     log_format: str = _setting("json", "json for machines, console for people")
+    allow_plaintext_servers: bool = _setting(
+        False,
+        "PostgreSQL and Redis of another host without TLS: for a network that nobody else is in, such as compose's own",
+    )
     allow_private_addresses: bool = _setting(
         False,
         "test mode may call loopback and private addresses: webhooks and simulators; `afriflow start` sets it",

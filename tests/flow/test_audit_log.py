@@ -12,26 +12,13 @@ import aiohttp
 import asyncpg
 import pytest
 
-from afriflow.db.migrate import migrate
-from afriflow.local.servers import LocalServers
 from afriflow.merchants.audit_log import Head, Wanted, entries, hash_of, heads, verify, write
 
 
-@pytest.fixture(scope="module")
-async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    servers = LocalServers(tmp_path_factory.mktemp("audit_log"), redis=False)
-    try:
-        addresses = await servers.start()
-        await migrate(addresses.database_url)
-        yield addresses.database_url
-    finally:
-        await servers.stop()
-
-
 @pytest.fixture
-async def connection(url: str) -> AsyncIterator[Any]:
+async def connection(database_url: str) -> AsyncIterator[Any]:
     """A superuser's connection to a chain of six entries and one of two, all undone after the test."""
-    opened = await asyncpg.connect(url)
+    opened = await asyncpg.connect(database_url)
     undo = opened.transaction()
     await undo.start()
     for number in range(1, 7):
@@ -58,6 +45,7 @@ async def found(connection: Any, **anchors: Head) -> dict[str, tuple[int | None,
     return {
         verdict.head.merchant_id: (verdict.broken_at, verdict.why)
         for verdict in await verify(connection, anchors)
+        if verdict.head.merchant_id in {"mer_a", "mer_b"}
     }
 
 
@@ -136,8 +124,10 @@ async def test_a_list_is_narrowed_and_paged_by_sequence(connection: Any) -> None
     assert first.details == {"reason": "maintenance n° 1", "mode": "test"}
 
 
-async def test_many_writers_at_once_make_one_chain_and_what_is_undone_leaves_no_gap(url: str) -> None:
-    pool: Any = await asyncpg.create_pool(url, min_size=8, max_size=8)
+async def test_many_writers_at_once_make_one_chain_and_what_is_undone_leaves_no_gap(
+    database_url: str,
+) -> None:
+    pool: Any = await asyncpg.create_pool(database_url, min_size=8, max_size=8)
 
     async def one_of_many(number: int) -> None:
         async with pool.acquire() as borrowed:

@@ -19,8 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 import afriflow
+from afriflow.core.errors import RoleMissing
 from afriflow.core.money import AMOUNT_MINOR_MAX
 from afriflow.db.engine import Database
+from afriflow.db.grants import APPLICATION, EVERY_COLUMN, WRITTEN_ONCE, as_role, grant
 from afriflow.db.migrate import migrate
 from afriflow.db.tables import metadata
 from afriflow.delivery.store import DELIVERY_TRIED
@@ -51,6 +53,15 @@ async def connection(url: str) -> AsyncIterator[Any]:
     await undo.start()
     yield opened
     await undo.rollback()
+    await opened.close()
+
+
+@pytest.fixture
+async def restricted(url: str) -> AsyncIterator[Any]:
+    """A connection of the role that the product runs under."""
+    await grant(url, APPLICATION, make=True)
+    opened = await asyncpg.connect(as_role(url, APPLICATION))
+    yield opened
     await opened.close()
 
 
@@ -134,6 +145,74 @@ class TestStatements:
         }
         assert own - set(open_to_all) == set()
         assert set(open_to_all) <= set(statements()), "one of these is no more"
+
+
+class TestTheApplicationsRole:
+    """X18: what happened cannot be changed by whoever runs the product, or came in through it."""
+
+    async def test_it_may_do_whatever_the_product_does(self, restricted: Any) -> None:
+        """PostgreSQL asks for the right when a statement begins, and so for EXPLAIN."""
+        refused: dict[str, str] = {}
+        for name, sql in statements().items():
+            try:
+                await restricted.execute(f"EXPLAIN (GENERIC_PLAN) {sql}")
+            except asyncpg.InsufficientPrivilegeError as error:
+                refused[name] = str(error)
+        assert refused == {}
+
+    async def test_it_may_neither_change_nor_remove_what_is_written_once(self, restricted: Any) -> None:
+        tried = [f"DELETE FROM {table} WHERE false" for table in WRITTEN_ONCE]  # noqa: S608
+        tried += [f"TRUNCATE {table}" for table in WRITTEN_ONCE]
+        tried += [
+            f"UPDATE {table} SET {column.name} = {column.name} WHERE false"  # noqa: S608
+            for table, columns in WRITTEN_ONCE.items()
+            for column in metadata.tables[table].c
+            if columns is EVERY_COLUMN or column.name in columns
+        ]
+        tried += [
+            "CREATE TABLE public.mine (id int)",
+            "ALTER TABLE audit_log DISABLE TRIGGER ALL",
+            "ALTER TABLE audit_log OWNER TO CURRENT_USER",
+            "DROP TABLE audit_log",
+            "CREATE INDEX ON audit_log (hash)",
+            "CREATE FUNCTION public.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "CREATE ROLE another SUPERUSER",
+            "SET session_replication_role = replica",
+            "SET ROLE afriflow",
+            "COPY audit_log TO PROGRAM 'cat'",
+            "UPDATE alembic_version SET version_num = '0001'",
+        ]
+        let_through: list[str] = []
+        for statement in tried:
+            try:
+                await restricted.execute(statement)
+            except asyncpg.InsufficientPrivilegeError:
+                continue
+            let_through.append(statement)
+        assert let_through == []
+        assert len(tried) > 100
+
+    async def test_every_column_that_is_written_once_is_there(self) -> None:
+        missing = [
+            f"{table}.{column}"
+            for table, columns in WRITTEN_ONCE.items()
+            if columns is not EVERY_COLUMN
+            for column in columns
+            if column not in metadata.tables[table].c
+        ]
+        assert missing == []
+
+    async def test_granting_takes_away_what_was_given_before(self, url: str, connection: Any) -> None:
+        owner = await asyncpg.connect(url)
+        await owner.execute(f"GRANT ALL ON audit_log TO {APPLICATION}")
+        await grant(url, APPLICATION)
+        held = await owner.fetchval(f"SELECT has_table_privilege('{APPLICATION}', 'audit_log', 'UPDATE')")
+        await owner.close()
+        assert held is False
+
+    async def test_a_role_that_is_not_there_is_said(self, url: str) -> None:
+        with pytest.raises(RoleMissing):
+            await grant(url, "somebody_else")
 
 
 class TestTables:

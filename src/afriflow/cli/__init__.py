@@ -65,10 +65,15 @@ async def work() -> None:
 @main.command(help=t("migrate"))
 @asynchronous
 async def migrate() -> None:
+    from afriflow.db.grants import grant  # noqa: PLC0415
     from afriflow.db.migrate import migrate as run  # noqa: PLC0415
 
-    await run(database_settings().database_url)
+    settings = database_settings()
+    await run(settings.database_url)
     click.echo(t("migrated"))
+    if settings.database_role:
+        await grant(settings.database_url, settings.database_role)
+        click.echo(t("granted", role=settings.database_role))
 
 
 @main.command(help=t("doctor"))

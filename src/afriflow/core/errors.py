@@ -222,6 +222,24 @@ class SettingsMissing(Refusal):
     code = "settings_missing"
 
 
+class UnsafeSettings(Refusal):
+    """Real money does not move under unsafe settings. `problems`: a line for each; `codes`: of the findings."""
+
+    code = "unsafe_settings"
+
+
+class SchemaOld(Refusal):
+    """This release wants a newer schema than the database has. `schema`: the database's revision."""
+
+    code = "schema_old"
+
+
+class RoleMissing(Refusal):
+    """A role that is to be granted what the product needs is not there. `role`: its name."""
+
+    code = "role_missing"
+
+
 class Unavailable(AfriFlowError):
     """The database is away or too slow: nothing was promised, nothing was lost."""
 

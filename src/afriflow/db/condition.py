@@ -10,12 +10,32 @@ from afriflow.db.engine import Connection
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """version: PostgreSQL's server_version_num. durable: fsync is on. schema: Alembic's revision, None without one."""
+    """version: PostgreSQL's server_version_num. schema: Alembic's revision, None without one."""
 
     version: int
-    durable: bool
+    durability: "Durability"
     now: datetime
     schema: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Durability:
+    """off: the settings that are, of those without which a crash loses what was answered."""
+
+    off: tuple[str, ...]
+
+
+async def durability_of(connection: Connection) -> Durability:
+    """Ask what the server does on its own; our connections insist on synchronous_commit whatever it says."""
+    names = ("fsync", "full_page_writes", "synchronous_commit")
+    return Durability(tuple([name for name in names if await connection.fetchval(f"SHOW {name}") == "off"]))
+
+
+async def may_rewrite_history(connection: Connection) -> bool:
+    """Tell whether our role may change what is written once: the owner of the tables may, and any superuser."""
+    return bool(
+        await connection.fetchval("SELECT has_table_privilege(current_user, 'transaction_events', 'UPDATE')")
+    )
 
 
 async def answers(connection: Connection) -> bool:
@@ -31,7 +51,7 @@ async def condition_of(connection: Connection) -> Condition:
         schema = None
     return Condition(
         version=int(await connection.fetchval("SHOW server_version_num")),
-        durable=await connection.fetchval("SHOW fsync") == "on",
+        durability=await durability_of(connection),
         now=await connection.fetchval("SELECT clock_timestamp()"),
         schema=schema,
     )

@@ -110,7 +110,10 @@ class Database:
 async def dedicated_connection(url: str) -> Any:
     """Open a connection outside the pool, for a worker that listens on it; json stays text there."""
     return await asyncpg.connect(  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        url, timeout=5, command_timeout=30, server_settings={"application_name": "afriflow-worker"}
+        url,
+        timeout=5,
+        command_timeout=30,
+        server_settings={"application_name": "afriflow-worker", "synchronous_commit": "on"},
     )
 
 

@@ -3,8 +3,12 @@
 import asyncio
 from pathlib import Path
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from afriflow.db.engine import Connection
 
 
 def alembic_config(database_url: str) -> Config:
@@ -13,6 +17,20 @@ def alembic_config(database_url: str) -> Config:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["database_url"] = database_url
     return config
+
+
+async def is_behind(connection: Connection) -> str | None:
+    """Give the database's revision where this code wants a newer one, empty where there is no schema yet.
+
+    None: it is the newest, or newer than this code knows, which the code that came before still runs on.
+    """
+    scripts = ScriptDirectory.from_config(alembic_config(""))
+    try:
+        revision: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
+    except asyncpg.UndefinedTableError:
+        return ""
+    known = {script.revision for script in scripts.walk_revisions()}
+    return revision if revision in known and revision != scripts.get_current_head() else None
 
 
 async def migrate(database_url: str) -> None:

@@ -19,6 +19,7 @@ from litestar.types import Receive, Scope, Send
 from afriflow.app import build_app
 from afriflow.assembly import Assembly, assemble
 from afriflow.core.clock import SystemClock
+from afriflow.db.grants import APPLICATION, as_role, grant
 from afriflow.db.migrate import migrate
 from afriflow.demo.listen import listen
 from afriflow.demo.merchant import Ready, account_id, ready_merchant, simulator_url, write_private
@@ -26,6 +27,7 @@ from afriflow.demo.shop import Shop
 from afriflow.local.servers import LocalServers
 from afriflow.observe.log import configure, logger
 from afriflow.port.factory import specs
+from afriflow.preflight import refuse_unsafe
 from afriflow.settings import Settings
 from afriflow.simulator.handset import Handset
 from afriflow.simulator.phone import Phone
@@ -47,10 +49,10 @@ async def running(settings: Settings) -> AsyncGenerator[dict[str, Any]]:
     home.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         settings = await _with_servers(stack, settings)
-        await migrate(settings.database_url)
         socket = listen(settings.host, settings.port, strict="AFRIFLOW_PORT" in os.environ)
         stack.callback(socket.close)
         settings = replace(settings, port=socket.getsockname()[1], allow_private_addresses=True)
+        await refuse_unsafe(settings)
         house = await assemble(settings)
         stack.push_async_callback(house.close)
         providers = simulated_providers()
@@ -106,12 +108,16 @@ async def start(settings: Settings, say: Any) -> None:
 
 
 async def _with_servers(stack: AsyncExitStack, settings: Settings) -> Settings:
-    """Bring our own PostgreSQL and Redis for whichever has no address."""
+    """Bring our own PostgreSQL and Redis for whichever has no address, and the schema to its newest."""
     servers = LocalServers(
         Path(settings.home), postgres=not settings.database_url, redis=not settings.redis_url
     )
     stack.push_async_callback(servers.stop)
     addresses = await servers.start()
+    await migrate(settings.database_url or addresses.database_url)
+    if addresses.database_url:
+        await grant(addresses.database_url, APPLICATION, make=True)
+        addresses = replace(addresses, database_url=as_role(addresses.database_url, APPLICATION))
     return replace(
         settings,
         database_url=settings.database_url or addresses.database_url,

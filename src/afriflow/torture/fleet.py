@@ -8,6 +8,7 @@ import random
 import signal
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from litestar.types import Receive, Scope, Send
 
 from afriflow.assembly import assemble
 from afriflow.core.clock import SystemClock
+from afriflow.db.grants import APPLICATION, as_role, grant
 from afriflow.db.migrate import migrate
 from afriflow.demo.merchant import account_id, ready_merchant
 from afriflow.demo.shop import Shop
@@ -94,6 +96,9 @@ class Fleet:
         stack.push_async_callback(self.servers.stop)
         addresses = await self.servers.start()
         await migrate(addresses.database_url)
+        await grant(addresses.database_url, APPLICATION, make=True)
+        self.owner_url = addresses.database_url
+        addresses = replace(addresses, database_url=as_role(addresses.database_url, APPLICATION))
         self.settings = Settings(
             home=self.home,
             public_url=self.seen_url,

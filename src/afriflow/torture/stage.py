@@ -151,6 +151,7 @@ class _Joined(Fleet):
     join: Callable[..., Awaitable[int]]
 
     async def front(self, addresses: Addresses, stack: contextlib.AsyncExitStack) -> Addresses:
+        user = urlsplit(addresses.database_url).username
         postgres = (
             Path(parse_qs(urlsplit(addresses.database_url).query)["host"][0]) / local_postgres.SOCKET_NAME
         )
@@ -160,7 +161,7 @@ class _Joined(Fleet):
             for name, path in (("postgres", postgres), ("redis", redis))
         ]
         return Addresses(
-            f"postgresql://afriflow@127.0.0.1:{ports[0]}/afriflow", f"redis://127.0.0.1:{ports[1]}"
+            f"postgresql://{user}@127.0.0.1:{ports[0]}/afriflow", f"redis://127.0.0.1:{ports[1]}"
         )
 
 
