@@ -23,6 +23,7 @@ from afriflow.db.condition import Durability, durability_of, may_rewrite_history
 from afriflow.db.engine import Connection, Record, dedicated_connection
 from afriflow.db.migrate import is_behind
 from afriflow.merchants import store
+from afriflow.merchants.unlock import wrapping_keys
 from afriflow.observe.log import logger
 from afriflow.port.examine import Finding
 from afriflow.port.factory import specs
@@ -86,8 +87,14 @@ def _secret(settings: Settings) -> Iterable[Finding]:
     key = settings.secret_key
     if len(key.encode()) < SECRET_BYTES_MIN:
         yield Finding("secret_key_missing", good=False)
-    elif len(set(key)) < _DIFFERENT_CHARACTERS_MIN or _PLACEHOLDER.search(key):
-        yield Finding("secret_key_guessable", good=False)
+    elif _guessable(key):
+        yield Finding("secret_key_guessable", good=False, facts={"name": "AFRIFLOW_SECRET_KEY"})
+    if any(_guessable(wrapping) for wrapping in wrapping_keys(settings)):
+        yield Finding("secret_key_guessable", good=False, facts={"name": "AFRIFLOW_KEY_ENCRYPTION_KEYS"})
+
+
+def _guessable(key: str) -> bool:
+    return len(set(key)) < _DIFFERENT_CHARACTERS_MIN or bool(_PLACEHOLDER.search(key))
 
 
 def _addresses(settings: Settings) -> Iterable[Finding]:

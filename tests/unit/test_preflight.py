@@ -70,6 +70,7 @@ async def test_a_safe_installation_with_a_live_account_may_begin() -> None:
         ({"secret_key": "0123456789" * 5}, "secret_key_guessable"),
         ({"secret_key": "please-CHANGE-ME-before-you-begin-to-sell-0"}, "secret_key_guessable"),
         ({"secret_key": "a secret of a test, 32 bytes or more"}, "secret_key_guessable"),
+        ({"key_encryption_keys": (SAFE.secret_key, "b" * 32)}, "secret_key_guessable"),
         ({"public_url": ""}, "public_url_unsafe"),
         ({"public_url": "http://pay.shop.example"}, "public_url_unsafe"),
         ({"public_url": "https://localhost:8000"}, "public_url_unsafe"),

@@ -13,13 +13,19 @@ from afriflow.settings import Settings
 
 def open_vault(settings: Settings, random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> Vault:
     """Make the vault. Raises ValueError for a key that is too short, OSError for a file that is not there."""
-    root, secrets_ = secret_key(settings), [key.encode() for key in settings.key_encryption_keys]
-    if settings.key_encryption_keys_file:
-        text = Path(settings.key_encryption_keys_file).read_text(encoding="utf-8")
-        secrets_ += [line.strip().encode() for line in text.splitlines() if line.strip()]
+    root, secrets_ = secret_key(settings), [key.encode() for key in wrapping_keys(settings)]
     # The root's own key comes last: it wrapped what was written while there was no other.
     keys = LocalKeys([*secrets_, root], random_bytes)
     return Vault(root, keys, random=random_bytes, cache_seconds=settings.data_key_cache_seconds)
+
+
+def wrapping_keys(settings: Settings) -> list[str]:
+    """Give the key-encryption keys in their order: those of the environment, then those of the file."""
+    keys = list(settings.key_encryption_keys)
+    if settings.key_encryption_keys_file:
+        text = Path(settings.key_encryption_keys_file).read_text(encoding="utf-8")
+        keys += [line.strip() for line in text.splitlines() if line.strip()]
+    return keys
 
 
 def secret_key(settings: Settings) -> bytes:
