@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from desk import Desk, opened
 
 from afriflow.db.migrate import migrate
 from afriflow.local.servers import LocalServers
@@ -39,6 +40,8 @@ QUICK = {
     "AFRIFLOW_SEND_LEASE_SECONDS": "12",
     "AFRIFLOW_PROVIDER_TIMEOUT_SECONDS": "5",
     "AFRIFLOW_DELIVERY_LADDER_SECONDS": "1,1,1,2,2,2,5,5,5,5,10,10",
+    # Tests that guess share one machine with all others.
+    "AFRIFLOW_SIGN_IN_FAILURES_PER_NETWORK_MAX": "1000000",
     "AFRIFLOW_WORKER_POLL_SECONDS": "0.5",
     "AFRIFLOW_WORKER_HEARTBEAT_SECONDS": "4",
     # Faults that a test injects are not an outage for the next test.
@@ -133,6 +136,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """The real thing, shared by all tests of a run that leave it as they found it."""
     with started(tmp_path_factory.mktemp("demo")) as facts:
         yield facts
+
+
+@pytest.fixture(scope="session")
+async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    """A dashboard without a merchant, for tests that bring their own people."""
+    async with opened(tmp_path_factory.mktemp("desk")) as made:
+        yield made
 
 
 @dataclass

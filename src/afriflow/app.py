@@ -13,6 +13,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from afriflow.assembly import Assembly
 from afriflow.core.errors import AfriFlowError
 from afriflow.merchants.keys import Caller
+from afriflow.merchants.sessions import SignedIn
 from afriflow.web.api import CheckoutController, TransactionController
 from afriflow.web.api_out import BatchController, PayoutController, RefundController
 from afriflow.web.api_policies import PolicyController
@@ -27,6 +28,7 @@ from afriflow.web.health import live, ready
 from afriflow.web.metrics import metrics
 from afriflow.web.pages import PAGES
 from afriflow.web.reference import openapi_document, reference_page
+from afriflow.web.session_cookie import send_new_token
 from afriflow.web.strict import StrictRequest
 from afriflow.web.throttle import Throttle
 from afriflow.web.webhooks import receive
@@ -37,6 +39,9 @@ def build_app(house: Assembly, *, others: Sequence[Any] = ()) -> Litestar:
 
     async def give_house() -> Assembly:
         return house
+
+    async def give_me(request: Request[Any, Any, Any]) -> SignedIn:
+        return request.scope["state"]["me"]
 
     async def give_caller(request: Request[Any, Any, Any]) -> Caller:
         return request.scope["state"]["caller"]
@@ -62,8 +67,9 @@ def build_app(house: Assembly, *, others: Sequence[Any] = ()) -> Litestar:
             *PAGES,
             *others,
         ],
-        dependencies={"house": Provide(give_house), "caller": Provide(give_caller)},
+        dependencies={"house": Provide(give_house), "caller": Provide(give_caller), "me": Provide(give_me)},
         request_class=StrictRequest,
+        before_send=[send_new_token],
         exception_handlers={AfriFlowError: on_ours, HTTPException: on_http, Exception: on_unforeseen},
         request_max_body_size=house.settings.request_body_bytes_max,
         openapi_config=_openapi(),
@@ -75,6 +81,7 @@ def build_app(house: Assembly, *, others: Sequence[Any] = ()) -> Litestar:
     app.state.throttle = Throttle(
         house.redis,
         tries_max=house.settings.sign_in_failures_max,
+        tries_per_network_max=house.settings.sign_in_failures_per_network_max,
         window_seconds=house.settings.sign_in_window_seconds,
     )
     return app

@@ -37,6 +37,7 @@ from afriflow.inbox.receive import Receiver
 from afriflow.ledger.record import Recorder
 from afriflow.ledger.record_out import OutRecorder
 from afriflow.merchants.accounts import Accounts
+from afriflow.merchants.people import People, put_people
 from afriflow.merchants.unlock import open_vault
 from afriflow.merchants.vault import Vault
 from afriflow.port.factory import PaymentFactory
@@ -100,6 +101,7 @@ class Assembly(Ground):
     resolver: Resolver
     auditor: Auditor
     refresher: Refresher
+    people: People
     checkout_limits: Limits
 
 
@@ -165,6 +167,7 @@ def put_together(ground: Ground) -> Assembly:
         resolver=Resolver(database, recorder, clock),
         auditor=Auditor(database),
         refresher=Refresher(database, accounts, factory),
+        people=put_people(database, ground.vault, ids, clock, settings),
         checkout_limits=Limits(
             settings.session_seconds, settings.session_seconds_min, settings.session_seconds_max
         ),

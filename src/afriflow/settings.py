@@ -202,8 +202,28 @@ class Settings:
     worker_crashes_max: int = _setting(3, "a job that killed its worker this often is held for a person")
     job_log_days: int = _setting(7, "how long the queue's own log is kept")
 
-    dashboard_session_seconds: int = _setting(12 * _HOUR, "a working day")
+    dashboard_session_seconds: int = _setting(
+        12 * _HOUR, "a working day; then the password is asked for again"
+    )
+    dashboard_idle_seconds: int = _setting(
+        30 * _MINUTE, "a dashboard that nobody has touched for this long may be anybody's by now"
+    )
+    dashboard_proof_seconds: int = _setting(
+        10 * _MINUTE,
+        "money out, keys, webhooks, team and policies want a password or code not older than this; also how long "
+        "a code is waited for after the password",
+    )
+    person_link_seconds: int = _setting(
+        72 * _HOUR, "invitations and new passwords: a weekend, and no link lies about for longer"
+    )
+    password_characters_min: int = _setting(
+        12, "NIST SP 800-63B counts length and nothing else; what is guessed easily is refused at any length"
+    )
     sign_in_failures_max: int = _setting(10, "tries of one e-mail address in sign_in_window_seconds")
+    sign_in_failures_per_network_max: int = _setting(
+        10,
+        "the same for one IP address (IPv6: one /64), whatever addresses it tries; who came in counts for none",
+    )
     sign_in_window_seconds: int = _setting(15 * _MINUTE, "long enough to make guessing pointless")
 
     sentry_dsn: str = _setting("", "where faults are reported; empty = nowhere")

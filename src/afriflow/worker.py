@@ -4,7 +4,7 @@ from afriflow.assembly import Assembly
 from afriflow.jobs.held import prune_log
 from afriflow.jobs.queue import Schedule, Task
 from afriflow.jobs.run import Lanes, Worker, WorkerLimits
-from afriflow.merchants.keys import prune_sessions
+from afriflow.merchants.sessions import prune_sessions
 
 
 def tasks(house: Assembly) -> tuple[list[Task], list[Task]]:
@@ -39,7 +39,7 @@ def schedules(house: Assembly) -> list[Schedule]:
         Schedule("audit", "* * * * *", house.auditor.look),  # does what must hold still hold?
         Schedule("remind", "0 6 * * *", house.reminder.remind),  # what still waits for a person
         Schedule("refresh", "*/10 * * * *", house.refresher.refresh),  # what each provider account may do now
-        Schedule("prune", "17 * * * *", prune),  # the queue's log, ended sessions
+        Schedule("prune", "17 * * * *", prune),  # the queue's log, ended sessions, old links
     ]
 
 

@@ -10,6 +10,7 @@ from afriflow.cli.audit_log import audit_log
 from afriflow.cli.client import checkout, providers, transactions
 from afriflow.cli.desk import jobs, resolve, review
 from afriflow.cli.keys import rotate_keys
+from afriflow.cli.people import merchant, person
 from afriflow.cli.proof import audit, torture
 from afriflow.cli.simulate import simulate
 from afriflow.cli.words import asynchronous, database_settings, said, settings_at_hand, t
@@ -124,5 +125,7 @@ for _command in (
     review,
     jobs,
     rotate_keys,
+    merchant,
+    person,
 ):
     main.add_command(_command)

@@ -12,7 +12,7 @@ from typing import Any
 import click
 import msgspec
 
-from afriflow.core.errors import AfriFlowError
+from afriflow.core.errors import AfriFlowError, InvalidRequest
 from afriflow.core.language import LANGUAGES, say
 from afriflow.port.examine import Finding
 from afriflow.settings import Settings
@@ -51,6 +51,9 @@ def asynchronous(command: Command) -> Callable[..., None]:
             raise click.ClickException(error.message(language())) from error
         except AfriFlowError as error:
             sentence = say(f"error.{error.code}", language(), **error.facts)
+            if isinstance(error, InvalidRequest):
+                faults = [say(f"field.{fault.code}", language(), **fault.facts) for fault in error.errors]
+                sentence = "\n  ".join([sentence, *faults])
             raise click.ClickException(sentence) from error
         except (ValueError, OSError) as error:
             raise click.ClickException(str(error)) from error

@@ -5,8 +5,10 @@ AfriFlowError
 │   ├── InvalidRequest          400 / 422, with one entry per field
 │   ├── Unauthenticated         401
 │   ├── Forbidden, PermissionDenied   403 not from our own page; the key or person lacks a permission
+│   ├── ProofWanted, SecondFactorWanted   403 a person proves more before this
+│   ├── WrongProof, LinkSpent   422, 410 a password, code or link that lets nobody in
 │   ├── NotFound                404, also for what belongs to somebody else
-│   ├── Conflict                409 reference taken, not cancellable, not confirmable, key in flight
+│   ├── Conflict                409 reference taken, not cancellable, not confirmable, key in flight, last owner
 │   ├── KeyReused               422
 │   ├── InvalidOtp, CodeNotPassedOn   422, 503 the payer's code did nothing; it may be given again
 │   ├── NoRoute                 422 nobody can carry this payment, with the reason for each candidate
@@ -102,6 +104,32 @@ class PermissionDenied(Refusal):
     status = 403
 
 
+class ProofWanted(Forbidden):
+    """Before this, a person proves anew who it is, by a code or the password. `wrong`: what was wrong with the last."""
+
+    code = "proof_wanted"
+
+
+class WrongProof(Refusal):
+    """A password or code is wrong, or was used before."""
+
+    code = "wrong_proof"
+    status = 422
+
+
+class SecondFactorWanted(Forbidden):
+    """The merchant wants a second factor of this role in live mode, and the person has none yet."""
+
+    code = "second_factor_wanted"
+
+
+class LinkSpent(Refusal):
+    """A link that lets somebody in was used, was replaced by a later one, or is too old."""
+
+    code = "link_spent"
+    status = 410
+
+
 class NotFound(Refusal):
     code = "not_found"
     status = 404
@@ -186,6 +214,18 @@ class RefundNotSupported(Refusal):
 
     code = "refund_not_supported"
     status = 422
+
+
+class AddressTaken(Conflict):
+    """The e-mail address has an account already."""
+
+    code = "address_taken"
+
+
+class LastOwner(Conflict):
+    """Nobody would be left who may invite people."""
+
+    code = "last_owner"
 
 
 class NotVerifiable(Conflict):

@@ -39,6 +39,22 @@ ALL_PERMISSIONS = frozenset(Permission)
 READ_PERMISSIONS = frozenset(item for item in Permission if item.endswith(":read"))
 
 
+# What a person does with these, a stolen session may not: who it is, is proven anew before.
+NEED_FRESH_PROOF = frozenset(
+    {
+        Permission.TRANSACTIONS_RESOLVE,
+        Permission.REFUNDS_WRITE,
+        Permission.PAYOUTS_WRITE,
+        Permission.PROVIDERS_WRITE,
+        Permission.ROUTING_WRITE,
+        Permission.WEBHOOKS_WRITE,
+        Permission.KEYS_WRITE,
+        Permission.TEAM_WRITE,
+        Permission.SETTINGS_WRITE,
+    }
+)
+
+
 class Role(StrEnum):
     """What a person is for a merchant. `permissions`: what the role brings."""
 

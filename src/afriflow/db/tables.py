@@ -84,19 +84,67 @@ people = Table(  # looked up by address before the merchant is known
     Column("email", Text, primary_key=True),
     _merchant(),
     Column("id", Text, nullable=False),
+    Column("role", Text, nullable=False),
     Column("password_hash", Text, nullable=False),
+    Column("second_factor_sealed", LargeBinary),  # as the one that waits for its first code
+    Column("second_factor_pending_sealed", LargeBinary),
+    _time("second_factor_since", nullable=True),
+    Column(
+        "second_factor_step", BigInteger
+    ),  # the last code's: no code counts twice, none before it counts any more
     _time("created_at"),
+    _time("suspended_at", nullable=True),
+    UniqueConstraint("merchant_id", "id"),
+    CheckConstraint("role IN ('owner', 'developer', 'finance', 'support', 'read_only')", name="role"),
+    CheckConstraint(
+        "(second_factor_sealed IS NULL) = (second_factor_since IS NULL)",
+        name="second_factor",
+    ),
 )
 
-dashboard_sessions = Table(
+recovery_codes = Table(  # those that were not used yet
+    "recovery_codes",
+    metadata,
+    _merchant(),
+    Column("person_id", Text, nullable=False),
+    Column("code_hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("merchant_id", "person_id", "code_hash"),
+)
+
+dashboard_sessions = Table(  # looked up by its token's hash before the merchant is known
     "dashboard_sessions",
     metadata,
     Column("token_hash", LargeBinary, primary_key=True),
     _merchant(),
+    Column("id", Text, nullable=False),
     Column("person_id", Text, nullable=False),
+    Column("code_wanted", Boolean, nullable=False),  # a password was given, the second factor not yet
+    Column("agent", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    _time("created_at"),
+    _time("proven_at"),
+    _time("seen_at"),
+    _time("expires_at"),
+    UniqueConstraint("merchant_id", "id"),
+    Index("ix_dashboard_sessions_person", "merchant_id", "person_id"),
+)
+
+person_links = Table(  # invitations and resets that were not used yet, looked up by their token's hash
+    "person_links",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    _merchant(),
+    Column("id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
     Column("email", Text, nullable=False),
+    Column("role", Text),
+    Column("forget_factor", Boolean, nullable=False),
+    Column("made_by", Text, nullable=False),
     _time("created_at"),
     _time("expires_at"),
+    UniqueConstraint("merchant_id", "email"),
+    CheckConstraint("kind IN ('invitation', 'reset')", name="kind"),
+    CheckConstraint("(kind = 'invitation') = (role IS NOT NULL)", name="role"),
 )
 
 provider_accounts = Table(
@@ -126,10 +174,12 @@ merchant_policies = Table(
     _merchant(),
     *_mode(),
     Column("late_success", Text, nullable=False, server_default="hold"),
+    Column("second_factor", Text, nullable=False, server_default="money"),  # of whom, in live mode
     Column("updated_by", Text, nullable=False),
     _time("updated_at"),
     PrimaryKeyConstraint("merchant_id", "mode"),
     CheckConstraint("late_success IN ('hold', 'accept', 'auto_refund')", name="late_success"),
+    CheckConstraint("second_factor IN ('nobody', 'money', 'everybody')", name="second_factor"),
 )
 
 data_keys = (

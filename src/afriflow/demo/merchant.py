@@ -10,10 +10,13 @@ import msgspec
 
 from afriflow.assembly import Assembly
 from afriflow.core.errors import Unauthenticated
+from afriflow.core.permission import Role
 from afriflow.core.transaction import Mode
 from afriflow.delivery.endpoints import add_endpoint, endpoints_of, remove_endpoint
 from afriflow.merchants.accounts import make_merchant
-from afriflow.merchants.keys import Caller, caller_of_key, make_key, make_person
+from afriflow.merchants.keys import Caller, caller_of_key, make_key
+from afriflow.merchants.policy import FactorPolicy, put_factor_policy
+from afriflow.merchants.team import add_person
 from afriflow.port.factory import specs
 
 _WHO = "afriflow start"  # in the audit log
@@ -100,7 +103,16 @@ async def _find(house: Assembly, path: Path) -> tuple[DemoMerchant, Caller]:
             merchant_id=merchant_id,
         )
         key = await make_key(connection, house.vault, house.ids, merchant_id=merchant_id, mode=Mode.TEST)
-        await make_person(connection, house.ids, merchant_id=merchant_id, email=email, password=password)
+        await add_person(
+            connection,
+            house.ids,
+            merchant_id=merchant_id,
+            email=email,
+            password=password,
+            role=Role.OWNER,
+        )
+        # No real money ever moves here: who looks at live mode needs no second factor.
+        await put_factor_policy(connection, merchant_id, _WHO, FactorPolicy.NOBODY)
         caller = await caller_of_key(connection, house.vault, f"Bearer {key}")
     merchant = DemoMerchant(merchant_id, key, email, password)
     write_private(path, msgspec.json.format(msgspec.json.encode(merchant)))

@@ -1,10 +1,28 @@
 """What a merchant wants done without being asked each time; one row per mode, defaults where there is none."""
 
+from enum import StrEnum
+
+from afriflow.core.permission import Permission, Role
 from afriflow.core.review import LatePolicy
 from afriflow.core.transaction import Mode
 from afriflow.db.engine import Connection
-from afriflow.merchants import audit_log, store
+from afriflow.merchants import audit_log, people_store, store
 from afriflow.merchants.keys import Caller
+
+_MONEY_OUT = frozenset({Permission.REFUNDS_WRITE, Permission.PAYOUTS_WRITE})
+
+
+class FactorPolicy(StrEnum):
+    """Of whom a second factor is wanted where money is real. MONEY: of roles that can send money out."""
+
+    NOBODY = "nobody"
+    MONEY = "money"
+    EVERYBODY = "everybody"
+
+    def includes(self, role: Role) -> bool:
+        return self is FactorPolicy.EVERYBODY or (
+            self is FactorPolicy.MONEY and bool(role.permissions & _MONEY_OUT)
+        )
 
 
 async def late_policy_of(connection: Connection, merchant_id: str, mode: Mode) -> LatePolicy:
@@ -23,4 +41,23 @@ async def put_late_policy(connection: Connection, caller: Caller, policy: LatePo
         action="policy.changed",
         subject="late_success",
         details={"mode": caller.mode, "late_success": policy},
+    )
+
+
+async def factor_policy_of(connection: Connection, merchant_id: str) -> FactorPolicy:
+    """Say of whom a second factor is wanted in live mode."""
+    stored: str | None = await connection.fetchval(people_store.FACTOR_POLICY, merchant_id)
+    return FactorPolicy(stored) if stored else FactorPolicy.MONEY
+
+
+async def put_factor_policy(connection: Connection, merchant_id: str, who: str, policy: FactorPolicy) -> None:
+    """Decide it, from the next page on that anybody looks at."""
+    await connection.execute(people_store.FACTOR_POLICY_PUT, merchant_id, policy.value, who)
+    await audit_log.write(
+        connection,
+        merchant_id=merchant_id,
+        who=who,
+        action="policy.changed",
+        subject="second_factor",
+        details={"second_factor": policy},
     )

@@ -1,4 +1,4 @@
-"""The SQL of merchants, keys, people and provider accounts."""
+"""The SQL of merchants, keys and provider accounts."""
 
 MERCHANT_INSERT = """
 INSERT INTO merchants (merchant_id, name, country, language) VALUES ($1, $2, $3, $4)
@@ -13,25 +13,6 @@ SELECT k.merchant_id, k.mode, k.id, m.name, m.country, m.language
 FROM api_keys k JOIN merchants m USING (merchant_id)
 WHERE k.key_hash = $1 AND k.revoked_at IS NULL
 """
-
-PERSON_INSERT = """
-INSERT INTO people (email, merchant_id, id, password_hash) VALUES ($1, $2, $3, $4)
-"""
-PERSON = "SELECT email, merchant_id, id, password_hash FROM people WHERE email = $1"
-
-SESSION_INSERT = """
-INSERT INTO dashboard_sessions (token_hash, merchant_id, person_id, email, expires_at)
-VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))
-"""
-SESSION = """
-SELECT s.merchant_id, s.person_id, s.email, m.name, m.country, m.language
-FROM dashboard_sessions s JOIN merchants m USING (merchant_id)
-WHERE s.token_hash = $1 AND s.expires_at > now()
-"""
-SESSION_DELETE = (
-    "DELETE FROM dashboard_sessions WHERE token_hash = $1 RETURNING merchant_id, person_id, email"
-)
-SESSIONS_PRUNE = "DELETE FROM dashboard_sessions WHERE expires_at < now()"
 
 ACCOUNT_COLUMNS = """
 merchant_id, id, mode, provider, base_url, config, sealed, priority, bounds, paused_at, paused_by, paused_why, created_at

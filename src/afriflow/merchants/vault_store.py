@@ -61,4 +61,6 @@ ORDER BY {row} LIMIT $4
 SEALED_COLUMNS = (
     _sealed("provider_accounts", "sealed"),
     _sealed("webhook_endpoints", "sealed_secret"),
+    _sealed("people", "second_factor_sealed"),
+    _sealed("people", "second_factor_pending_sealed"),
 )

@@ -4,24 +4,29 @@ Every route says which permission it needs (`permission=`; None where to be know
 to be known (`public=`); a test refuses a route that says neither.
 """
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
+from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers.base import BaseRouteHandler
 
 from afriflow.assembly import Assembly
-from afriflow.core.errors import PermissionDenied, Unauthenticated
-from afriflow.core.permission import Permission
+from afriflow.core.errors import PermissionDenied, SecondFactorWanted, Unauthenticated
+from afriflow.core.permission import NEED_FRESH_PROOF, Permission
 from afriflow.core.transaction import Mode
-from afriflow.merchants.keys import Caller, caller_of_key, caller_of_session
+from afriflow.merchants.keys import Caller, caller_of_key
+from afriflow.merchants.sessions import SignedIn
+from afriflow.web.form import changes_something, require_form_token
+from afriflow.web.prove import require_fresh_proof
+from afriflow.web.session_cookie import session_token
 
-SESSION_COOKIE = "afriflow_session"
 MODE_COOKIE = "afriflow_mode"
 
 # What handlers are given by name.
 House: TypeAlias = NamedDependency[Assembly]
 Who: TypeAlias = NamedDependency[Caller]
+Me: TypeAlias = NamedDependency[SignedIn]
 
 Asgi = ASGIConnection[Any, Any, Any, Any]
 
@@ -36,15 +41,27 @@ async def require_key(connection: Asgi, handler: BaseRouteHandler) -> None:
 
 
 async def require_person(connection: Asgi, handler: BaseRouteHandler) -> None:
-    """Guard of the dashboard: somebody is signed in, and may do this. Raises Unauthenticated, PermissionDenied."""
-    house = connection.app.state.house
-    token = connection.cookies.get(SESSION_COOKIE)
+    """Guard of the dashboard: somebody is signed in, may do this, and has lately proven to be who it is.
+
+    Where money is real a second factor may be wanted; without it, only people's own pages are open (permission None).
+    A fresh proof is wanted where the permission is one of NEED_FRESH_PROOF, unless the route says otherwise
+    (`fresh_proof=`). Raises Unauthenticated, PermissionDenied, SecondFactorWanted, ProofWanted, Forbidden.
+    """
+    token = session_token(connection)
     if not token:
         raise Unauthenticated
+    me: SignedIn = await connection.app.state.house.people.door.who_has(token)
     mode = Mode.LIVE if connection.cookies.get(MODE_COOKIE) == "live" else Mode.TEST
-    async with house.database.connection() as database:
-        caller = await caller_of_session(database, house.vault, token, mode)
-    _admit(connection, handler, caller)
+    connection.scope["state"]["me"] = me
+    _admit(connection, handler, me.caller(mode))
+    needed: Permission | None = handler.opt["permission"]
+    if mode is Mode.LIVE and needed is not None and me.second_factor_wanted and not me.second_factor:
+        raise SecondFactorWanted
+    if changes_something(connection):
+        request = cast("Request[Any, Any, Any]", connection)
+        await require_form_token(request, me.session_id)
+        if not me.proven and handler.opt.get("fresh_proof", needed in NEED_FRESH_PROOF):
+            await require_fresh_proof(request, me)
 
 
 def _admit(connection: Asgi, handler: BaseRouteHandler, caller: Caller) -> None:

@@ -48,6 +48,10 @@ def dashboard_page(
     alert = ""
     if f"error.{refused}" in keys(language):
         alert = say(f"error.{refused}", language, status=say(f"status.{_word(request)}", language))
+
+    def may(word: str) -> bool:
+        return Permission(word) in caller.permissions
+
     return render(
         request,
         template,
@@ -58,6 +62,7 @@ def dashboard_page(
         notice=notice,
         alert=alert,
         provider_title=provider_title,
+        may=may,
         **values,
     )
 
@@ -154,7 +159,8 @@ class PaymentPages(Controller):
             return back_to(transaction_id, refusal)
         return back_to(transaction_id, "cancel")
 
-    @post("/events/{event_id:str}/resend", permission=Permission.WEBHOOKS_WRITE)
+    # What was said once may be said again: that needs no fresh proof.
+    @post("/events/{event_id:str}/resend", permission=Permission.WEBHOOKS_WRITE, fresh_proof=False)
     async def send_again(
         self, request: Request[Any, Any, Any], house: House, caller: Who, event_id: FromPath[str]
     ) -> Response[None]:

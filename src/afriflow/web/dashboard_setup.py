@@ -38,7 +38,8 @@ class ProviderPages(Controller):
         """List the accounts of the mode, how they are and what they can carry."""
         return await self._page(request, house, caller)
 
-    @post("/{account_id:str}/pause", permission=Permission.PROVIDERS_WRITE)
+    # In an outage every minute counts, and a pause is undone with a click: neither needs a fresh proof.
+    @post("/{account_id:str}/pause", permission=Permission.PROVIDERS_WRITE, fresh_proof=False)
     async def pause(
         self, request: Request[Any, Any, Any], house: House, caller: Who, account_id: FromPath[str]
     ) -> Response[Any]:
@@ -50,7 +51,7 @@ class ProviderPages(Controller):
         await house.announcer.pause(caller, _id(account_id), reason)
         return go_to(f"{HOME}/providers?done=pause")
 
-    @post("/{account_id:str}/resume", permission=Permission.PROVIDERS_WRITE)
+    @post("/{account_id:str}/resume", permission=Permission.PROVIDERS_WRITE, fresh_proof=False)
     async def resume(self, house: House, caller: Who, account_id: FromPath[str]) -> Response[None]:
         """Put an account back."""
         await house.announcer.resume(caller, _id(account_id))

@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from afriflow.core import errors
 from afriflow.core.language import choose_language, say
 from afriflow.observe.log import logger, page
+from afriflow.web.prove import ask_for_proof
 from afriflow.web.render import go_to, render_error
 
 _log = logger("web")
@@ -79,6 +80,10 @@ def answer(request: Request[Any, Any, Any], error: errors.AfriFlowError) -> Resp
     if isinstance(error, errors.Unauthenticated):
         came_for = f"?{urlencode({'next': path})}" if request.method == "GET" else ""
         return go_to(f"/dashboard/sign-in{came_for}")
+    if isinstance(error, errors.ProofWanted):
+        return ask_for_proof(request, error)
+    if isinstance(error, errors.SecondFactorWanted):
+        return go_to("/dashboard/me?refused=second_factor_wanted")
     number = error.facts.get("request_id")
     return render_error(request, status=error.status, code=error.code, number=str(number) if number else None)
 

@@ -1,5 +1,7 @@
 """How a page's form is read, and when we believe that it was our own page that sent it."""
 
+import hmac
+import re
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -9,13 +11,16 @@ from litestar.handlers.base import BaseRouteHandler
 
 from afriflow.core.errors import FieldError, Forbidden, InvalidRequest, MalformedBody, UnsupportedMediaType
 
-# Our largest form has five fields.
-_FIELDS_MAX = 20
+# Our largest form, of an API key's scopes, stays below.
+_FIELDS_MAX = 50
 _CHARACTERS_MAX = 2_000
+# What `with_form_token` puts into forms, and `require_form_token` wants back.
+FORM_FIELD = "form_token"
+_FORM = re.compile(r'<form\b[^>]*\bmethod="post"[^>]*>')
 
 
-async def read_form(request: Request[Any, Any, Any]) -> dict[str, str]:
-    """Give a form's fields, trimmed; the last one wins where a name stands twice.
+async def read_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
+    """Give a form's fields in order, trimmed.
 
     Raises UnsupportedMediaType, MalformedBody, InvalidRequest (a text that PostgreSQL or a person cannot hold).
     """
@@ -29,10 +34,15 @@ async def read_form(request: Request[Any, Any, Any]) -> dict[str, str]:
         )
     except (UnicodeError, ValueError) as error:
         raise MalformedBody(reason="not a form") from error
-    form = {name: value.strip() for name, value in pairs}
-    if any("\x00" in value or len(value) > _CHARACTERS_MAX for value in form.values()):
+    trimmed = [(name, value.strip()) for name, value in pairs]
+    if any("\x00" in value or len(value) > _CHARACTERS_MAX for _, value in trimmed):
         raise InvalidRequest([FieldError("", "invalid_text")])
-    return form
+    return trimmed
+
+
+async def read_form(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """Give a form's fields as `read_pairs` does; the last one wins where a name stands twice."""
+    return dict(await read_pairs(request))
 
 
 def read_query(request: Request[Any, Any, Any], name: str) -> str:
@@ -47,7 +57,7 @@ async def require_own_page(connection: ASGIConnection[Any, Any, Any, Any], _: Ba
     Browsers say so themselves, in Sec-Fetch-Site or Origin, and no script can write these headers. Who sends
     neither is no browser and may use the API. Raises Forbidden.
     """
-    if cast("dict[str, Any]", connection.scope).get("method") in {"GET", "HEAD"}:
+    if not changes_something(connection):
         return
     site = connection.headers.get("sec-fetch-site")
     if site is not None:
@@ -59,3 +69,29 @@ async def require_own_page(connection: ASGIConnection[Any, Any, Any, Any], _: Ba
     ours = {connection.headers.get("host", ""), urlsplit(base_url).netloc}
     if not origin.netloc or origin.netloc not in ours:
         raise Forbidden
+
+
+def changes_something(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    """Tell whether the method is one that may."""
+    return cast("dict[str, Any]", connection.scope).get("method") not in {"GET", "HEAD"}
+
+
+async def require_form_token(request: Request[Any, Any, Any], session_id: str) -> None:
+    """Want back what our page put into the form: whoever forges one does not know it. Raises Forbidden."""
+    brought = (await read_form(request)).get(FORM_FIELD, "")
+    if not hmac.compare_digest(brought.encode(), _form_token(request, session_id).encode()):
+        raise Forbidden
+
+
+def with_form_token(request: Request[Any, Any, Any], page: str, session_id: str) -> str:
+    """Put the token into every form of a page that changes something, so that no page can forget it.
+
+    What people wrote is escaped in a page: a `<form` in it is always one of our own.
+    """
+    field = f'<input type="hidden" name="{FORM_FIELD}" value="{_form_token(request, session_id)}">'
+    return _FORM.sub(lambda found: found[0] + field, page)
+
+
+def _form_token(request: Request[Any, Any, Any], session_id: str) -> str:
+    """Derive it from the session, whose token may change while a form is open in another tab."""
+    return request.app.state.house.vault.hash(f"form {session_id}").hex()[:32]

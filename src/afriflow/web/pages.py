@@ -1,11 +1,13 @@
 """Which pages there are for people: the payer's page, the dashboard, and what both load."""
 
-from afriflow.web import pay, sign_in
+from afriflow.web import pay, sign_in, welcome
 from afriflow.web.assets import give_asset
 from afriflow.web.dashboard import PaymentPages
 from afriflow.web.dashboard_audit_log import AuditLogPages
 from afriflow.web.dashboard_desk import DecisionPages, JobPages
+from afriflow.web.dashboard_me import OwnPages
 from afriflow.web.dashboard_setup import ProviderPages, WebhookPages
+from afriflow.web.dashboard_team import TeamPages
 
 PAGES = [
     give_asset,
@@ -16,12 +18,18 @@ PAGES = [
     sign_in.to_dashboard,
     sign_in.show_sign_in,
     sign_in.come_in,
+    sign_in.show_code,
+    sign_in.give_code,
     sign_in.go_out,
     sign_in.switch_mode,
+    welcome.show_welcome,
+    welcome.set_password,
     PaymentPages,
     ProviderPages,
     WebhookPages,
     DecisionPages,
     JobPages,
     AuditLogPages,
+    TeamPages,
+    OwnPages,
 ]

@@ -19,7 +19,7 @@ from litestar.datastructures import Cookie
 from afriflow.core.language import LANGUAGES, choose_language, keys, say
 from afriflow.core.operator import operators
 from afriflow.web.assets import asset_url
-from afriflow.web.form import read_query
+from afriflow.web.form import read_query, with_form_token
 
 LANGUAGE_COOKIE = "afriflow_language"
 _YEAR_SECONDS = 365 * 86_400
@@ -37,6 +37,24 @@ _HEADERS = {
     "cache-control": "no-store",
 }
 
+# Browsers also name those that they are like: whoever is named by none after it comes last.
+_BROWSERS = {
+    "Edg": "Edge",
+    "OPR/": "Opera",
+    "Opera Mini": "Opera Mini",
+    "SamsungBrowser": "Samsung Internet",
+    "Firefox": "Firefox",
+    "Chrome": "Chrome",
+    "Safari": "Safari",
+}
+_SYSTEMS = {
+    "Android": "Android",
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Windows": "Windows",
+    "Mac OS": "macOS",
+    "Linux": "Linux",
+}
 _TIMES = {"short": "d MMM y, HH:mm", "seconds": "d MMM y, HH:mm:ss", "zone": "d MMM y, HH:mm z"}
 
 
@@ -55,8 +73,9 @@ def render(
             **values,
         )
     )
+    me = request.scope["state"].get("me")
     return Response(
-        body,
+        with_form_token(request, body, me.session_id) if me else body,
         status_code=status,
         media_type=MediaType.HTML,
         headers={**_HEADERS, "content-language": language},
@@ -136,6 +155,7 @@ def _templates() -> Environment:
         "brand": _brand,
         "ussd": _ussd,
         "dialled": _dialled,
+        "browser": _browser,
     }
     environment.filters.update(ours)
     known: dict[str, Any] = environment.globals
@@ -181,6 +201,14 @@ def _brand(operator: str) -> str:
 def _dialled(link: str) -> str:
     """Write the link of a code as the code that people know."""
     return unquote(link.removeprefix("tel:"))
+
+
+def _browser(agent: str) -> str:
+    """Name browser and system as people call them, as far as a User-Agent says; the first that is found is meant."""
+    known = (_BROWSERS, _SYSTEMS)
+    return ", ".join(
+        name for names in known if (name := next((name for word, name in names.items() if word in agent), ""))
+    )
 
 
 def _ussd(code: str) -> str:
