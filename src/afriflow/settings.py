@@ -191,6 +191,16 @@ class Settings:
     )
     breaker_probes: int = _setting(3, "calls let through at once while it is unsure")
 
+    shutdown_notice_seconds: float = _setting(
+        5.0,
+        "how long a process that was told to go still answers, while /health/ready says 503: longer than a balancer "
+        "takes to notice",
+    )
+    shutdown_seconds: int = _setting(
+        65,
+        "then requests and jobs in progress may finish: a call to a provider takes up to a minute, and its answer must be kept",
+    )
+
     worker_jobs_max: int = _setting(
         100, "jobs at once in one worker; more than the database has connections only wait"
     )

@@ -31,7 +31,7 @@ class History:
 
     @property
     def url(self) -> str:
-        return self.fleet.settings.database_url
+        return self.fleet.owner_url  # a hand that breaks things is not the product's
 
 
 @pytest.fixture(scope="module")
