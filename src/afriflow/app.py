@@ -15,6 +15,7 @@ from afriflow.core.errors import AfriFlowError
 from afriflow.merchants.keys import Caller
 from afriflow.merchants.sessions import SignedIn
 from afriflow.web.api import CheckoutController, TransactionController
+from afriflow.web.api_links import LinkController
 from afriflow.web.api_out import BatchController, PayoutController, RefundController
 from afriflow.web.api_policies import PolicyController
 from afriflow.web.api_providers import ProviderController
@@ -53,6 +54,7 @@ def build_app(house: Assembly, *, others: Sequence[Any] = ()) -> Litestar:
             RefundController,
             PayoutController,
             BatchController,
+            LinkController,
             EndpointController,
             MessageController,
             ProviderController,

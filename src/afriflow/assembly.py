@@ -20,6 +20,7 @@ from afriflow.checkout.follow import Follower, FollowLimits
 from afriflow.checkout.give_back import GiverBack
 from afriflow.checkout.give_code import CodeGiver
 from afriflow.checkout.idempotency import Idempotency
+from afriflow.checkout.link import Links
 from afriflow.checkout.look_alike import LookAlikes
 from afriflow.checkout.plan import Planner
 from afriflow.checkout.plan_out import OutPlanner
@@ -86,6 +87,7 @@ class Assembly(Ground):
     announcer: Announcer
     recorder: Recorder
     creator: Creator
+    links: Links
     confirmer: Confirmer
     follower: Follower
     sessions: Sessions
@@ -145,12 +147,15 @@ def put_together(ground: Ground) -> Assembly:
     delivery = (ground.vault, clock, ground.delivery_lines, targets, _delivery_limits(settings))
     outgoing = (factory, recorder, out_recorder, out_planner, sender, follower, ids)
     disburser = Disburser(database, idempotency, accounts, router, *outgoing)
+    limits = Limits(settings.session_seconds, settings.session_seconds_min, settings.session_seconds_max)
+    creator = Creator(database, idempotency, *paying, look_alikes, ids, clock, base_url)
     return Assembly(
         **{field.name: getattr(ground, field.name) for field in fields(ground)},
         router=router,
         announcer=announcer,
         recorder=recorder,
-        creator=Creator(database, idempotency, *paying, look_alikes, ids, clock, base_url),
+        creator=creator,
+        links=Links(database, creator, ids, clock, limits),
         confirmer=Confirmer(database, *paying, code_giver, look_alikes, ids, clock),
         follower=follower,
         sessions=Sessions(database, recorder, follower),
@@ -168,9 +173,7 @@ def put_together(ground: Ground) -> Assembly:
         auditor=Auditor(database),
         refresher=Refresher(database, accounts, factory),
         people=put_people(database, ground.vault, ids, clock, settings),
-        checkout_limits=Limits(
-            settings.session_seconds, settings.session_seconds_min, settings.session_seconds_max
-        ),
+        checkout_limits=limits,
     )
 
 

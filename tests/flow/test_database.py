@@ -130,6 +130,7 @@ class TestStatements:
             "afriflow.merchants.vault_store.DATA_KEYS_WRAPPED_BY_OTHERS": "every data key is wrapped again",
             "afriflow.merchants.vault_store.NEWEST_DATA_KEYS": "everybody's values are sealed again",
             "afriflow.ledger.store.TRANSACTION_BY_TOKEN": "whose link is it",
+            "afriflow.checkout.store.LINK_BY_TOKEN": "whose link is it",
             "afriflow.ledger.store.TRANSACTION_OWNER": "whose payment does a person at a terminal mean",
             "afriflow.ledger.store.REFERENCE_OWNER": "whose reference is it",
             "afriflow.torture.store.PAYMENTS": "its database holds nothing but what it did",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afriflow.core.money import AMOUNT_MINOR_MAX, EXPONENTS, Money, parse_money
+from afriflow.core.money import AMOUNT_MINOR_MAX, EXPONENTS, Money, parse_money, read_amount
 
 
 @pytest.mark.parametrize(
@@ -118,3 +118,28 @@ def test_a_party_with_fewer_decimals_carries_only_what_it_can_carry_exactly(
 )
 def test_currencies_have_the_minor_units_of_iso_4217(currency: str, exponent: int) -> None:
     assert EXPONENTS[currency] == exponent
+
+
+@pytest.mark.parametrize(
+    ("written", "currency", "minor"),
+    [
+        ("5000", "XOF", 5000),
+        ("5 000", "XOF", 5000),
+        ("5\N{NARROW NO-BREAK SPACE}000 F CFA", "XOF", 5000),
+        ("F CFA 1,250,000", "XOF", 1_250_000),
+        ("5.000", "GHS", 500_000),
+        ("12,50", "GHS", 1250),
+        ("GHS 1,000.5", "GHS", 100_050),
+        ("5000,00", "XOF", 5000),
+        (" 7 ", "XOF", 7),
+    ],
+)
+def test_an_amount_is_read_as_people_write_it(written: str, currency: str, minor: int) -> None:
+    assert read_amount(written, currency) == Money(minor, currency)
+
+
+@pytest.mark.parametrize(
+    "written", ["", "F CFA", "-5", "5,5", "5 00", "1e3", "5000 please now", "5..000", "٥٠٠٠", "5 000 000x0"]
+)
+def test_what_is_no_amount_of_whole_francs_is_not_guessed(written: str) -> None:
+    assert read_amount(written, "XOF") is None

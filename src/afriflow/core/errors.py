@@ -9,6 +9,7 @@ AfriFlowError
 │   ├── WrongProof, LinkSpent   422, 410 a password, code or link that lets nobody in
 │   ├── NotFound                404, also for what belongs to somebody else
 │   ├── Conflict                409 reference taken, not cancellable, not confirmable, key in flight, last owner
+│   ├── LinkClosed              410 a payment link that nobody can pay through any more
 │   ├── KeyReused               422
 │   ├── InvalidOtp, CodeNotPassedOn   422, 503 the payer's code did nothing; it may be given again
 │   ├── NoRoute                 422 nobody can carry this payment, with the reason for each candidate
@@ -158,6 +159,13 @@ class KeyReused(Refusal):
 class Conflict(Refusal):
     code = "conflict"
     status = 409
+
+
+class LinkClosed(Conflict):
+    """Nobody can pay through this link any more. why: disabled, expired or used_up."""
+
+    code = "link_closed"
+    status = 410
 
 
 class KeyInFlight(Conflict):

@@ -14,6 +14,10 @@ EXPONENTS = {
 # Larger than any wallet allows, small enough that sums of a whole country fit in 64 bits.
 AMOUNT_MINOR_MAX = 1_000_000_000_000
 
+# Around the digits: a currency's name or sign.
+_WRITTEN = re.compile(
+    r"[A-Za-z\s]{0,8}(?P<whole>[0-9]{1,3}([\s.,'’][0-9]{3})+|[0-9]{1,18})([.,](?P<decimals>[0-9]{1,2}))?[A-Za-z\s]{0,8}"
+)
 _DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,8})?")
 
 
@@ -41,6 +45,18 @@ class Money:
         """Tell whether a party that carries only so many decimals can carry this amount exactly."""
         surplus = EXPONENTS[self.currency] - decimals
         return surplus <= 0 or self.amount_minor % 10**surplus == 0
+
+
+def read_amount(text: str, currency: str) -> Money | None:
+    """Read an amount as people write it ("5 000", "5.000 F CFA", "12,50"); None where it cannot be one.
+
+    Three digits behind a point or comma are thousands, one or two are decimals.
+    """
+    found = _WRITTEN.fullmatch(text.strip())
+    if found is None or currency not in EXPONENTS:
+        return None
+    whole = re.sub(r"\D", "", found["whole"])
+    return parse_money(f"{whole}.{found['decimals'] or 0}", currency)
 
 
 def parse_money(amount: object, currency: str) -> Money | None:

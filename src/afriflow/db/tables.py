@@ -289,6 +289,44 @@ checkout_sessions = Table(  # looked up by the token in a payer's link
     Column("transaction_id", Text, nullable=False),
 )
 
+payment_links = Table(
+    "payment_links",
+    metadata,
+    _merchant(),
+    Column("id", Text, nullable=False),
+    *_mode(),
+    Column("token", Text, nullable=False),
+    Column("amount_minor", BigInteger),
+    Column("amount_min_minor", BigInteger),
+    Column("amount_max_minor", BigInteger),
+    Column("currency", Text, nullable=False),
+    Column("country", Text, nullable=False),
+    Column("description", Text),
+    Column("return_url", Text),
+    _json("metadata", nullable=False),
+    Column("language", Text, nullable=False),
+    Column("uses_max", Integer),
+    _time("created_at"),
+    _time("expires_at", nullable=True),
+    _time("disabled_at", nullable=True),
+    PrimaryKeyConstraint("merchant_id", "id"),
+    UniqueConstraint("token"),  # the address is all that a payer has
+    Index("ix_payment_links_recent", "merchant_id", "mode", "id"),
+)
+
+payment_link_uses = Table(  # a payer who went on: the place is taken before the payment is made
+    "payment_link_uses",
+    metadata,
+    _merchant(),
+    Column("link_id", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("nonce", Text, nullable=False),
+    Column("transaction_id", Text),
+    _time("began_at"),
+    PrimaryKeyConstraint("merchant_id", "link_id", "number"),
+    UniqueConstraint("merchant_id", "link_id", "nonce"),
+)
+
 attempts = Table(
     "attempts",
     metadata,

@@ -12,14 +12,14 @@ from sqlalchemy.dialects.postgresql import asyncpg as dialect
 from afriflow.core.errors import FieldError, InvalidRequest, NotFound
 from afriflow.core.transaction import Mode
 from afriflow.db.engine import Connection, Record
-from afriflow.db.tables import attempts, payment_methods, transactions
+from afriflow.db.tables import attempts, payment_link_uses, payment_methods, transactions
 from afriflow.ledger import store
 from afriflow.merchants.keys import Caller
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list is narrowed to; None = any. phone: E.164. since, until: creation time, UTC."""
+    """What a list is narrowed to; None = any. phone: E.164. link: a payment link's id. since, until: creation time, UTC."""
 
     status: str | None = None
     provider: str | None = None
@@ -32,6 +32,7 @@ class Filter:
     text: str | None = None
     needs_review: bool | None = None
     unresolved: bool | None = None
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,10 @@ async def search(
         a = attempts.c
         mine = and_(a.merchant_id == t.merchant_id, a.transaction_id == t.id, a.provider == wanted.provider)
         conditions.append(exists().where(mine))
+    if wanted.link is not None:
+        u = payment_link_uses.c
+        through = and_(u.merchant_id == t.merchant_id, u.transaction_id == t.id, u.link_id == wanted.link)
+        conditions.append(exists().where(through))
     if wanted.since is not None:
         conditions.append(t.created_at >= wanted.since)
     if wanted.until is not None:

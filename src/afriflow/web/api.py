@@ -126,6 +126,7 @@ class TransactionController(Controller):
         country: Annotated[str | None, QueryParameter(name="country", max_length=2)] = None,
         reference: Annotated[str | None, QueryParameter(name="reference", max_length=100)] = None,
         phone: Annotated[str | None, QueryParameter(name="phone", max_length=32)] = None,
+        payment_link: Annotated[str | None, QueryParameter(name="payment_link", max_length=64)] = None,
         needs_review: Annotated[bool | None, QueryParameter(name="needs_review")] = None,
         unresolved: Annotated[bool | None, QueryParameter(name="unresolved")] = None,
         created_from: Annotated[datetime | None, QueryParameter(name="created_from")] = None,
@@ -143,8 +144,9 @@ class TransactionController(Controller):
             until=_utc(created_to, "?created_to"),
             needs_review=needs_review,
             unresolved=unresolved,
+            link=payment_link,
         )
-        _no_nul(provider, operator, country, reference)
+        _no_nul(provider, operator, country, reference, payment_link)
         limit = min(limit, house.settings.page_limit_max)
         async with house.database.connection() as connection:
             found = await search(connection, caller, wanted, limit=limit, cursor=cursor)

@@ -183,7 +183,8 @@ async def _find(house: House, caller: Who, text: str, status: str | None, cursor
     phone = read(text, caller.country) if text else None
     wanted = Filter(
         status=None if status in _WAITS else status,
-        text=text or None,
+        text=text if text and not text.startswith("lnk_") else None,
+        link=text if text.startswith("lnk_") else None,
         needs_review=True if status == "needs_review" else None,
         unresolved=True if status == "unresolved" else None,
     )

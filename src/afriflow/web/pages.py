@@ -1,10 +1,11 @@
 """Which pages there are for people: the payer's page, the dashboard, and what both load."""
 
-from afriflow.web import pay, sign_in, welcome
+from afriflow.web import link, pay, sign_in, welcome
 from afriflow.web.assets import give_asset
 from afriflow.web.dashboard import PaymentPages
 from afriflow.web.dashboard_audit_log import AuditLogPages
 from afriflow.web.dashboard_desk import DecisionPages, JobPages
+from afriflow.web.dashboard_links import LinkPages
 from afriflow.web.dashboard_me import OwnPages
 from afriflow.web.dashboard_setup import ProviderPages, WebhookPages
 from afriflow.web.dashboard_team import TeamPages
@@ -15,6 +16,9 @@ PAGES = [
     pay.give,
     pay.state,
     pay.come_back,
+    link.show_link_page,
+    link.go_on,
+    link.draw,
     sign_in.to_dashboard,
     sign_in.show_sign_in,
     sign_in.come_in,
@@ -27,6 +31,7 @@ PAGES = [
     PaymentPages,
     ProviderPages,
     WebhookPages,
+    LinkPages,
     DecisionPages,
     JobPages,
     AuditLogPages,
