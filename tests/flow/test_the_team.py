@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 import uuid
 
 import pytest
@@ -229,3 +230,59 @@ async def test_refusals_are_errors_of_ours(desk: Desk) -> None:
         await team.suspend(merchant_id, "test", await desk.id_of(email))
     with pytest.raises(LinkSpent):
         await team.use("made-up", NEW)
+
+
+# ── at the terminal ─────────────────────────────────────────────────────────────────────────────────────────────
+async def type_in(desk: Desk, *words: str, **environ: str) -> tuple[int, str]:
+    """Run a command as whoever looks after the installation types it."""
+    settings = desk.house.settings
+    known = {
+        "DATABASE_URL": settings.database_url,
+        "AFRIFLOW_SECRET_KEY": settings.secret_key,
+        "AFRIFLOW_PUBLIC_URL": PUBLIC_URL,
+        "AFRIFLOW_HOME": str(settings.home),
+        "AFRIFLOW_LANGUAGE": "fr",
+        "PYTHONPATH": ":".join(sys.path),
+    }
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "afriflow", *words),
+        env={**known, **environ},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    return process.returncode or 0, said.decode()
+
+
+async def test_a_first_owner_comes_in_and_a_lost_password_is_replaced_from_the_terminal(desk: Desk) -> None:
+    email = an_address()
+    code, said = await type_in(
+        desk, "merchant", "create", "Marché Kermel", "--owner", email, "--country", "sn"
+    )
+    assert (code, "sous 72 heures" in said) == (0, True), said
+    link = said.split(PUBLIC_URL)[1].strip()
+    owner = desk.visitor()
+    assert "Welcome to Marché Kermel" in (await owner.get(link)).text
+    await owner.post(link, new=NEW, again=NEW)
+    assert (await owner.sign_in(email, NEW)).location == "/dashboard"
+    assert "Make an invitation" in (await owner.get("/dashboard/team")).text
+    code, said = await type_in(desk, "person", "reset", email)
+    assert code == 0, said
+    again = "un phare au bout du sable"
+    await owner.post(said.split(PUBLIC_URL)[1].strip(), new=again, again=again)
+    assert (await owner.sign_in(email, again)).location == "/dashboard"
+    code, said = await type_in(desk, "person", "suspend", email)
+    assert (code, "Quelqu'un doit rester propriétaire" in said) == (1, True), said
+    deeds = await desk.deeds(await desk.merchant_of(email))
+    assert {who.partition(":")[0] for act, who in deeds if act in {"person.invited", "person.reset"}} == {
+        "terminal"
+    }
+
+
+async def test_the_terminal_says_what_is_missing(desk: Desk) -> None:
+    for words, environ, says in (
+        (("merchant", "create", "X", "--owner", "nobody", "--country", "SN"), {}, "pas une adresse e-mail"),
+        (("person", "reset", an_address()), {"AFRIFLOW_SECRET_KEY": ""}, "AFRIFLOW_SECRET_KEY"),
+    ):
+        code, said = await type_in(desk, *words, **environ)
+        assert (code, says in said) == (1, True), said

@@ -1,19 +1,23 @@
 """The commands that let people in where nobody is in yet, or nobody can be asked: the first owner, a lost password."""
 
-import getpass
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from afriflow.cli.desk import database_at_hand, who_types
 from afriflow.cli.words import asynchronous, database_settings, t
+from afriflow.core.clock import SystemClock
 from afriflow.core.errors import NotFound, SettingsMissing
+from afriflow.core.ids import Ids
 from afriflow.core.language import LANGUAGES
 from afriflow.core.permission import Role
+from afriflow.db.engine import Database
 
 if TYPE_CHECKING:
-    from afriflow.assembly import Assembly
+    from afriflow.merchants.team import Team
 
 _ROLES = click.Choice([role.value for role in Role])
 
@@ -37,13 +41,14 @@ async def create(name: str, owner: str, country: str, language: str) -> None:
     if country.upper() not in countries():
         raise click.ClickException(t("no_country", value=country, known=", ".join(countries())))
     check_address(owner)
-    async with _house() as house:
-        async with house.database.transaction() as connection:
+    async with _team() as (team, database):
+        async with database.transaction() as connection:
+            ids = Ids(SystemClock())
             merchant_id = await make_merchant(
-                connection, house.ids, name=name, country=country.upper(), language=language
+                connection, ids, name=name, country=country.upper(), language=language
             )
-        link = await house.people.team.invite(merchant_id, _who(), owner, Role.OWNER)
-    click.echo(t("merchant_created", id=merchant_id, link=link, hours=_hours(house)))
+        link = await team.invite(merchant_id, who_types(), owner, Role.OWNER)
+    click.echo(t("merchant_created", id=merchant_id, link=link, hours=_hours()))
 
 
 @click.group(help=t("person"))
@@ -57,12 +62,14 @@ def person() -> None:
 @click.option("--role", type=_ROLES, required=True, help=t("person_role"))
 @asynchronous
 async def invite(email: str, merchant_id: str, role: str) -> None:
-    async with _house() as house:
-        async with house.database.connection() as connection:
-            if not await house.accounts.merchant_name(connection, merchant_id):
+    from afriflow.merchants.accounts import merchant_is_there  # noqa: PLC0415
+
+    async with _team() as (team, database):
+        async with database.connection() as connection:
+            if not await merchant_is_there(connection, merchant_id):
                 raise NotFound(id=merchant_id)
-        link = await house.people.team.invite(merchant_id, _who(), email, Role(role))
-    click.echo(t("person_link", link=link, hours=_hours(house)))
+        link = await team.invite(merchant_id, who_types(), email, Role(role))
+    click.echo(t("person_link", link=link, hours=_hours()))
 
 
 @person.command(help=t("person_reset"))
@@ -70,21 +77,19 @@ async def invite(email: str, merchant_id: str, role: str) -> None:
 @click.option("--forget-second-factor", is_flag=True, help=t("person_forget"))
 @asynchronous
 async def reset(email: str, *, forget_second_factor: bool) -> None:
-    async with _house() as house:
-        merchant_id, person_id = await house.people.team.find_person(email)
-        link = await house.people.team.reset(
-            merchant_id, _who(), person_id, forget_factor=forget_second_factor
-        )
-    click.echo(t("person_link", link=link, hours=_hours(house)))
+    async with _team() as (team, _):
+        merchant_id, person_id = await team.find_person(email)
+        link = await team.reset(merchant_id, who_types(), person_id, forget_factor=forget_second_factor)
+    click.echo(t("person_link", link=link, hours=_hours()))
 
 
 @person.command(help=t("person_suspend"))
 @click.argument("email")
 @asynchronous
 async def suspend(email: str) -> None:
-    async with _house() as house:
-        merchant_id, person_id = await house.people.team.find_person(email)
-        await house.people.team.suspend(merchant_id, _who(), person_id)
+    async with _team() as (team, _):
+        merchant_id, person_id = await team.find_person(email)
+        await team.suspend(merchant_id, who_types(), person_id)
     click.echo(t("person_suspended", email=email))
 
 
@@ -92,31 +97,25 @@ async def suspend(email: str) -> None:
 @click.argument("email")
 @asynchronous
 async def resume(email: str) -> None:
-    async with _house() as house:
-        merchant_id, person_id = await house.people.team.find_person(email)
-        await house.people.team.resume(merchant_id, _who(), person_id)
+    async with _team() as (team, _):
+        merchant_id, person_id = await team.find_person(email)
+        await team.resume(merchant_id, who_types(), person_id)
     click.echo(t("person_resumed", email=email))
 
 
 @asynccontextmanager
-async def _house() -> "AsyncGenerator[Assembly]":
-    from afriflow.assembly import assemble  # noqa: PLC0415
-    from afriflow.observe.log import configure  # noqa: PLC0415
+async def _team() -> AsyncGenerator[tuple["Team", Database]]:
+    from afriflow.merchants.people import put_people  # noqa: PLC0415
+    from afriflow.merchants.unlock import open_vault  # noqa: PLC0415
 
     settings = database_settings()
-    if not settings.secret_key:  # a link made under another key opens nothing
+    # A link that was made under another secret key opens nothing.
+    if not settings.secret_key and not (Path(settings.home) / "secret_key").exists():
         raise SettingsMissing(names="AFRIFLOW_SECRET_KEY")
-    configure(log_format=settings.log_format, sentry_dsn=settings.sentry_dsn)
-    house = await assemble(settings)
-    try:
-        yield house
-    finally:
-        await house.close()
+    clock = SystemClock()
+    async with database_at_hand() as database:
+        yield put_people(database, open_vault(settings), Ids(clock), clock, settings).team, database
 
 
-def _who() -> str:
-    return f"terminal:{getpass.getuser()}"
-
-
-def _hours(house: "Assembly") -> int:
-    return house.settings.person_link_seconds // 3600
+def _hours() -> int:
+    return database_settings().person_link_seconds // 3600

@@ -138,6 +138,10 @@ class Accounts:
         return Contract(account, spec, row["priority"], *paused)
 
 
+async def merchant_is_there(connection: Connection, merchant_id: str) -> bool:
+    return await connection.fetchrow(store.MERCHANT, merchant_id) is not None
+
+
 async def make_merchant(
     connection: Connection,
     ids: Ids,
