@@ -325,9 +325,9 @@ async def test_new_recovery_codes_end_the_old_ones_and_switching_off_wants_a_cod
     await again.get("/dashboard/me")
     answer = await again.post("/dashboard/me/second-factor/forget")
     assert (answer.status, "Confirm that it is you" in answer.text) == (403, True)
-    answer = await again.post("/dashboard/me/second-factor/forget", proof=PASSWORD)
+    answer = await again.post("/dashboard/me/second-factor/forget", fresh_proof=PASSWORD)
     assert answer.status == 403
-    answer = await again.post("/dashboard/me/second-factor/forget", proof=code_now(desk, secret))
+    answer = await again.post("/dashboard/me/second-factor/forget", fresh_proof=code_now(desk, secret))
     assert answer.location == "/dashboard/me?done=factor_off"
     assert (await desk.visitor().sign_in(person.email)).location == "/dashboard"
 
@@ -367,12 +367,12 @@ async def test_what_matters_wants_a_fresh_proof_and_keeps_what_was_entered(desk:
     assert asked.status == 403
     assert f'<input type="hidden" name="url" value="{url}">' in asked.words.replace("&#34;", '"')
     assert 'action="/dashboard/webhooks"' in asked.text
-    wrong = await person.post("/dashboard/webhooks", url=url, proof="not this one")
+    wrong = await person.post("/dashboard/webhooks", url=url, fresh_proof="not this one")
     assert (wrong.status, "This password is wrong." in wrong.words) == (403, True)
     mine = "SELECT id FROM webhook_endpoints WHERE merchant_id = $1"
     merchant_id = await desk.merchant_of(person.email)
     assert await desk.rows.fetchval(mine, merchant_id) is None
-    done = await person.post("/dashboard/webhooks", url="https://shop.example/hooks", proof=PASSWORD)
+    done = await person.post("/dashboard/webhooks", url="https://shop.example/hooks", fresh_proof=PASSWORD)
     assert (done.status, "whsec_" in done.text) == (200, True)
     # The session has another token now, the page's forms still count, and the proof is fresh for what follows.
     thief = desk.visitor()
@@ -382,14 +382,28 @@ async def test_what_matters_wants_a_fresh_proof_and_keeps_what_was_entered(desk:
     assert (await person.post(f"/dashboard/webhooks/{endpoint_id}/remove")).status == 303
 
 
+async def test_a_forms_own_proof_is_not_taken_for_a_persons(desk: Desk) -> None:
+    """What a decision about money rests on is entered in a field of that name."""
+    person = await desk.come_in()
+    await desk.let_age("proven_at", 11)
+    await person.get("/dashboard/me")
+    path = "/dashboard/transactions/txn_1/attempts/att_1/resolve"
+    form = {"as": "failed", "reason": "the operator says so", "proof": "statement, line 7"}
+    asked = await person.post(path, **form)
+    assert (asked.status, "wrong" in asked.words) == (403, False)
+    for name, value in form.items():
+        assert f'<input type="hidden" name="{name}" value="{value}">' in asked.text
+    assert (await person.post(path, **form, fresh_proof=PASSWORD)).status == 404
+
+
 async def test_guessing_proofs_ends_after_ten_tries(desk: Desk) -> None:
     person = await desk.come_in()
     await desk.let_age("proven_at", 11)
     await person.get("/dashboard/team")
     for _ in range(10):
-        answer = await person.post("/dashboard/team", email="a@a.test", proof="guess")
+        answer = await person.post("/dashboard/team", email="a@a.test", fresh_proof="guess")
         assert "This password is wrong." in answer.words
-    answer = await person.post("/dashboard/team", email="a@a.test", proof=PASSWORD)
+    answer = await person.post("/dashboard/team", email="a@a.test", fresh_proof=PASSWORD)
     assert "Too many tries." in answer.words
 
 

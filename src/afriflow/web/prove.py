@@ -16,8 +16,9 @@ from afriflow.web.render import page_language, render
 from afriflow.web.session_cookie import change_token, session_token
 from afriflow.web.throttle import Throttle
 
-_PROOF = "proof"
-_ACCOUNT = "username"  # for password managers alone
+# Names that no form of ours has; the second is for password managers alone.
+_PROOF = "fresh_proof"
+_ACCOUNT = "username"
 _STATE = "entered"
 
 
