@@ -44,6 +44,7 @@ from afriflow.merchants.vault import Vault
 from afriflow.port.factory import PaymentFactory
 from afriflow.port.reach import Lines, Reach, open_lines
 from afriflow.reconcile.audit import Auditor
+from afriflow.reconcile.forget import Forgetter, Retention
 from afriflow.reconcile.remind import Reminder
 from afriflow.reconcile.sweep import Sweeper
 from afriflow.routing.announce import Announcer
@@ -103,6 +104,7 @@ class Assembly(Ground):
     resolver: Resolver
     auditor: Auditor
     refresher: Refresher
+    forgetter: Forgetter
     people: People
     checkout_limits: Limits
 
@@ -172,6 +174,7 @@ def put_together(ground: Ground) -> Assembly:
         resolver=Resolver(database, recorder, clock),
         auditor=Auditor(database),
         refresher=Refresher(database, accounts, factory),
+        forgetter=Forgetter(database, clock, _retention(settings)),
         people=put_people(database, ground.vault, ids, clock, settings),
         checkout_limits=limits,
     )
@@ -271,4 +274,13 @@ def _delivery_limits(settings: Settings) -> DeliveryLimits:
         settings.delivery_ladder_seconds,
         settings.delivery_timeout_seconds,
         settings.delivery_answer_bytes_max,
+    )
+
+
+def _retention(settings: Settings) -> Retention:
+    return Retention(
+        settings.provider_logs_days,
+        settings.notifications_days,
+        settings.delivery_answers_days,
+        settings.forget_batch,
     )

@@ -210,6 +210,20 @@ class Settings:
     worker_poll_seconds: float = _setting(2.0, "safety net beside NOTIFY")
     worker_heartbeat_seconds: int = _setting(20, "a killed worker's jobs are taken over after this")
     worker_crashes_max: int = _setting(3, "a job that killed its worker this often is held for a person")
+    provider_logs_days: int = _setting(
+        400,
+        "how long exchanges with providers are kept: a dispute over a card may come 13 months later; 0 = for good, and "
+        "never less than 30",
+    )
+    notifications_days: int = _setting(
+        400, "how long the text of providers' notifications is kept, for the same reason; 0 = for good"
+    )
+    delivery_answers_days: int = _setting(
+        90, "how long a merchant's answers to deliveries are kept: nobody looks for them longer; 0 = for good"
+    )
+    forget_batch: int = _setting(
+        1000, "rows forgotten in one transaction: few enough that nobody waits for it"
+    )
     job_log_days: int = _setting(7, "how long the queue's own log is kept")
 
     dashboard_session_seconds: int = _setting(

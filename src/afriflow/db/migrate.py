@@ -33,6 +33,9 @@ async def is_behind(connection: Connection) -> str | None:
     return revision if revision in known and revision != scripts.get_current_head() else None
 
 
-async def migrate(database_url: str) -> None:
-    """Bring the database to the newest schema; a second run changes nothing."""
-    await asyncio.to_thread(command.upgrade, alembic_config(database_url), "head")
+async def migrate(database_url: str, revision: str = "head") -> None:
+    """Bring the database to a schema, the newest unless another is named; a second run changes nothing.
+
+    Payments may go on meanwhile: what a step may do is held by a test (tests/tidy/test_migrations.py).
+    """
+    await asyncio.to_thread(command.upgrade, alembic_config(database_url), revision)

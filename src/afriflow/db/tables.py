@@ -526,6 +526,7 @@ provider_logs = Table(
     _time("created_at"),
     PrimaryKeyConstraint("merchant_id", "id"),
     Index("ix_provider_logs_transaction", "merchant_id", "transaction_id", "id"),
+    Index("ix_provider_logs_created_at", "created_at"),
 )
 
 webhook_events = (
@@ -552,6 +553,7 @@ webhook_events = (
         PrimaryKeyConstraint("merchant_id", "id"),
         CheckConstraint("status IN ('received', 'handled', 'ignored', 'unmatched')", name="status"),
         Index("ix_webhook_events_transaction", "merchant_id", "transaction_id", "id"),
+        Index("ix_webhook_events_bodies", "received_at", postgresql_where=text("octet_length(body) > 0")),
         Index(
             "ix_webhook_events_waiting",
             "received_at",
@@ -625,6 +627,7 @@ delivery_attempts = Table(
     Column("duration_ms", Integer, nullable=False),
     _time("created_at"),
     PrimaryKeyConstraint("merchant_id", "delivery_id", "number"),
+    Index("ix_delivery_attempts_created_at", "created_at"),
 )
 
 # ── what the audit found ────────────────────────────────────────────────────────────────────────────────────────

@@ -28,4 +28,9 @@ SELECT (SELECT count(*) FROM transactions WHERE unresolved) + (SELECT count(*) F
            AS needs_review,
        (SELECT count(*) FROM jobs.pgqueuer WHERE status = 'failed') AS held_jobs
 """
+# Functions of the database: only they may remove what is written once, and they know what is too young for it.
+FORGET_PROVIDER_LOGS = "SELECT forget_provider_logs($1, $2)"
+FORGET_NOTIFICATIONS = "SELECT forget_notifications($1, $2)"
+FORGET_DELIVERY_ANSWERS = "SELECT forget_delivery_answers($1, $2)"
+
 ONLY_READ = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"

@@ -1,4 +1,4 @@
-"""Alembic's entry: online only, over asyncpg, one migrator at a time."""
+"""Alembic's entry: online only, over asyncpg, one migrator at a time, each step a transaction of its own."""
 
 import asyncio
 
@@ -15,18 +15,21 @@ _LOCK = 23743569
 
 
 def _run(connection: Connection) -> None:
-    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    # Of the session and not of a transaction: a step may end its own, to build an index beside payments.
+    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
     # A migration that waits for a lock makes every payment behind it wait too: rather fail and try again.
-    connection.execute(text("SET LOCAL lock_timeout = '5s'"))
-    context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=False)
-    context.run_migrations()
+    connection.execute(text("SET lock_timeout = '5s'"))
+    connection.commit()
+    context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=True)
+    with context.begin_transaction():
+        context.run_migrations()
 
 
 async def _online(database_url: str) -> None:
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(database_url), poolclass=NullPool
     )
-    async with engine.begin() as connection:
+    async with engine.connect() as connection:
         await connection.run_sync(_run)
     await engine.dispose()
 
