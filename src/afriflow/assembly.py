@@ -24,6 +24,7 @@ from afriflow.checkout.link import Links
 from afriflow.checkout.look_alike import LookAlikes
 from afriflow.checkout.plan import Planner
 from afriflow.checkout.plan_out import OutPlanner
+from afriflow.checkout.prompt_limit import PromptLimit, PromptLimits
 from afriflow.checkout.request import Limits
 from afriflow.checkout.resolve import Resolver
 from afriflow.checkout.send import Sender
@@ -145,12 +146,13 @@ def put_together(ground: Ground) -> Assembly:
     )
     code_giver = CodeGiver(database, factory, recorder, follower, sender, clock)
     paying, look_alikes = (router, recorder, planner, sender), LookAlikes(settings.look_alike_seconds)
+    beside = (look_alikes, PromptLimit(ground.vault, _prompt_limits(settings)), ids, clock)
     targets = Targets(settings.webhook_ports, private_in_test=settings.allow_private_addresses)
     delivery = (ground.vault, clock, ground.delivery_lines, targets, _delivery_limits(settings))
     outgoing = (factory, recorder, out_recorder, out_planner, sender, follower, ids)
     disburser = Disburser(database, idempotency, accounts, router, *outgoing)
     limits = Limits(settings.session_seconds, settings.session_seconds_min, settings.session_seconds_max)
-    creator = Creator(database, idempotency, *paying, look_alikes, ids, clock, base_url)
+    creator = Creator(database, idempotency, *paying, *beside, base_url)
     return Assembly(
         **{field.name: getattr(ground, field.name) for field in fields(ground)},
         router=router,
@@ -158,7 +160,7 @@ def put_together(ground: Ground) -> Assembly:
         recorder=recorder,
         creator=creator,
         links=Links(database, creator, ids, clock, limits),
-        confirmer=Confirmer(database, *paying, code_giver, look_alikes, ids, clock),
+        confirmer=Confirmer(database, *paying, code_giver, *beside),
         follower=follower,
         sessions=Sessions(database, recorder, follower),
         disburser=disburser,
@@ -260,6 +262,16 @@ def _bulkhead_limits(settings: Settings) -> BulkheadLimits:
         question_wait_seconds=settings.provider_question_wait_seconds,
         rest_seconds=settings.provider_rest_seconds,
         rest_seconds_max=settings.provider_rest_seconds_max,
+    )
+
+
+def _prompt_limits(settings: Settings) -> PromptLimits:
+    return PromptLimits(
+        live_seconds=settings.prompt_live_seconds,
+        per_ten_minutes_max=settings.prompts_per_ten_minutes_max,
+        per_day_max=settings.prompts_per_day_max,
+        pauses_seconds=settings.prompt_pauses_seconds,
+        in_test=settings.prompt_limits_in_test,
     )
 
 

@@ -84,6 +84,22 @@ class Settings:
         5 * _MINUTE,
         "the same phone and amount within this time is most likely one order paid twice: a warning",
     )
+    prompt_live_seconds: int = _setting(
+        2 * _MINUTE, "how long a prompt stands on a phone: until then no other may come, whoever asks"
+    )
+    prompts_per_ten_minutes_max: int = _setting(
+        3, "of one phone: who mistyped the PIN may try again, and nobody is plagued"
+    )
+    prompts_per_day_max: int = _setting(
+        10, "of one phone: more is no buyer but somebody who is being plagued"
+    )
+    prompt_pauses_seconds: tuple[int, ...] = _setting(
+        (0, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, 30 * _MINUTE, 30 * _MINUTE, _HOUR),
+        "after the first, second, third, … prompt of a day; the last one holds from there on",
+    )
+    prompt_limits_in_test: bool = _setting(
+        False, "test mode rings no real phone, and tests pay with the same few numbers all day"
+    )
     idempotency_wait_seconds: float = _setting(
         10.0, "how long a second request with the same key waits for the first before it hears 409"
     )

@@ -7,6 +7,7 @@ from afriflow.checkout.create import opening
 from afriflow.checkout.give_code import CodeGiver
 from afriflow.checkout.look_alike import LookAlikes
 from afriflow.checkout.plan import Planner, keep_method, load_method
+from afriflow.checkout.prompt_limit import PromptLimit
 from afriflow.checkout.request import ConfirmRequest, check_otp, read_method
 from afriflow.checkout.send import Sender
 from afriflow.core.clock import Clock
@@ -38,13 +39,14 @@ class Confirmer:
     sender: Sender
     code_giver: CodeGiver
     look_alikes: LookAlikes
+    prompt_limit: PromptLimit
     ids: Ids
     clock: Clock
 
     async def confirm(self, caller: Caller, transaction_id: str, request: ConfirmRequest) -> None:
         """Take what the payer gave: start the payment with it, or go on with one that waits for a code.
 
-        Raises InvalidRequest, NotFound, NotConfirmable (nothing is waited for, or the time is over), NoRoute;
+        Raises InvalidRequest, NotFound, NotConfirmable (nothing is waited for, or the time is over), NoRoute, TooManyPrompts;
         InvalidOtp and CodeNotPassedOn where another code may be given.
         """
         check_otp(request.otp, "/otp")
@@ -115,4 +117,6 @@ class Confirmer:
                 return None
             row = await self.recorder.lock(connection, caller.merchant_id, transaction_id)
             account = decision.candidates[0].contract.account
-            return await self.planner.plan(connection, caller, row, account, otp)
+            planned = await self.planner.plan(connection, caller, row, account, otp)
+            await self.prompt_limit.admit(connection, row, method, decision)
+            return planned

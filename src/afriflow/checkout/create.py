@@ -11,6 +11,7 @@ from afriflow.checkout.code_first import asking_for_code
 from afriflow.checkout.idempotency import Claim, Idempotency, make_claim
 from afriflow.checkout.look_alike import LookAlikes
 from afriflow.checkout.plan import Planner, keep_method, plan_expiry
+from afriflow.checkout.prompt_limit import PromptLimit
 from afriflow.checkout.request import Checkout
 from afriflow.checkout.send import Sender
 from afriflow.core.clock import Clock
@@ -50,6 +51,7 @@ class Creator:
     planner: Planner
     sender: Sender
     look_alikes: LookAlikes
+    prompt_limit: PromptLimit
     ids: Ids
     clock: Clock
     base_url: str
@@ -57,7 +59,7 @@ class Creator:
     async def create(self, caller: Caller, key: str, checkout: Checkout) -> Reply:
         """Create a transaction and start paying it when the method is known.
 
-        Raises KeyReused, KeyInFlight, ReferenceTaken, NoRoute, Unavailable; nothing is written in any of these.
+        Raises KeyReused, KeyInFlight, ReferenceTaken, NoRoute, TooManyPrompts, Unavailable; nothing is written in any of these.
         """
         claim = make_claim(caller, key, _ROUTE, checkout.request)
         repeat = await self.idempotency.find(claim)
@@ -121,7 +123,10 @@ class Creator:
                 return True, None
             row = await self.recorder.lock(connection, caller.merchant_id, transaction_id)
             account = decision.candidates[0].contract.account
-            return True, await self.planner.plan(connection, caller, row, account, checkout.otp)
+            planned = await self.planner.plan(connection, caller, row, account, checkout.otp)
+            if checkout.method is not None:
+                await self.prompt_limit.admit(connection, row, checkout.method, decision)
+            return True, planned
 
     async def _insert(
         self,

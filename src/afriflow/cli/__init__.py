@@ -8,7 +8,7 @@ import click
 
 from afriflow.cli.audit_log import audit_log
 from afriflow.cli.client import checkout, providers, transactions
-from afriflow.cli.desk import jobs, resolve, review
+from afriflow.cli.desk import jobs, prompts, resolve, review
 from afriflow.cli.keys import rotate_keys
 from afriflow.cli.people import merchant, person
 from afriflow.cli.proof import audit, torture
@@ -123,6 +123,7 @@ for _command in (
     providers,
     resolve,
     review,
+    prompts,
     jobs,
     rotate_keys,
     merchant,

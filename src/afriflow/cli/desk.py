@@ -58,6 +58,19 @@ async def review(transaction_id: str, reason: str) -> None:
     click.echo(t("reviewed", id=transaction_id))
 
 
+@click.command(help=t("prompts"))
+@click.argument("merchant_id")
+@click.argument("what", type=click.Choice(["lift", "restore"]))
+@asynchronous
+async def prompts(merchant_id: str, what: str) -> None:
+    from afriflow.merchants.prompts import put_prompts_unlimited  # noqa: PLC0415
+
+    lifted = what == "lift"
+    async with database_at_hand() as database, database.transaction() as connection:
+        await put_prompts_unlimited(connection, merchant_id, unlimited=lifted, who=who_types())
+    click.echo(t("prompts_lifted" if lifted else "prompts_restored", id=merchant_id))
+
+
 @asynccontextmanager
 async def _at_the_desk(transaction_id: str) -> AsyncGenerator[tuple["Resolver", "Caller"]]:
     """Act for the merchant whose payment it is, under the name of who is signed in to this machine."""

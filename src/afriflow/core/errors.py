@@ -13,6 +13,7 @@ AfriFlowError
 │   ├── KeyReused               422
 │   ├── InvalidOtp, CodeNotPassedOn   422, 503 the payer's code did nothing; it may be given again
 │   ├── NoRoute                 422 nobody can carry this payment, with the reason for each candidate
+│   ├── TooManyPrompts, TooManyRequests   429 a phone is left alone for a while, a caller slows down
 │   ├── ProviderBusy            503 the provider has enough to do; nothing was sent
 │   ├── TooLarge                413
 │   └── PortTaken, SettingsMissing   at the start, told to whoever starts it
@@ -238,6 +239,20 @@ class LastOwner(Conflict):
 
 class NotVerifiable(Conflict):
     code = "not_verifiable"
+
+
+class TooManyPrompts(Refusal):
+    """This phone was asked to pay too often, by whomever; nothing was sent. `retry_after_seconds` is in the facts."""
+
+    code = "too_many_prompts"
+    status = 429
+
+
+class TooManyRequests(Refusal):
+    """This key or address asks faster than it may. `retry_after_seconds` is in the facts."""
+
+    code = "too_many_requests"
+    status = 429
 
 
 class ProviderBusy(Refusal):

@@ -63,6 +63,7 @@ merchants = Table(
     Column("name", Text, nullable=False),
     Column("country", Text, nullable=False),
     Column("language", Text, nullable=False),
+    Column("prompts_unlimited", Boolean, nullable=False, server_default=text("false")),
     _time("created_at"),
 )
 
@@ -461,6 +462,19 @@ payout_batches = Table(
     _time("created_at"),
     PrimaryKeyConstraint("merchant_id", "id"),
     Index("ix_payout_batches_recent", "merchant_id", "mode", "id"),
+)
+
+prompts = Table(  # how often a phone was asked to pay, whoever asked: see checkout/prompt_limit.py
+    "prompts",
+    metadata,
+    _merchant(),
+    Column("transaction_id", Text, nullable=False),
+    *_mode(),
+    Column("phone_hash", LargeBinary, nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    PrimaryKeyConstraint("merchant_id", "transaction_id"),
+    Index("ix_prompts_phone", "mode", "phone_hash", "asked_at"),
+    Index("ix_prompts_old", "asked_at"),
 )
 
 provider_references = Table(  # a notification knows only a reference: whose is it?

@@ -5,6 +5,8 @@ INSERT INTO merchants (merchant_id, name, country, language) VALUES ($1, $2, $3,
 """
 MERCHANT = "SELECT merchant_id, name, country, language FROM merchants WHERE merchant_id = $1"
 
+MERCHANT_PROMPTS = "UPDATE merchants SET prompts_unlimited = $2 WHERE merchant_id = $1"
+
 KEY_INSERT = """
 INSERT INTO api_keys (key_hash, merchant_id, mode, id, hint) VALUES ($1, $2, $3, $4, $5)
 """

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from afriflow.checkout import prompts_store
 from afriflow.checkout.plan import FOLLOW, follow_key
+from afriflow.checkout.prompt_limit import DAY_SECONDS
 from afriflow.db.engine import Database
 from afriflow.jobs.queue import enqueue
 from afriflow.ledger import store
@@ -21,8 +23,9 @@ class Sweeper:
     reach_seconds: int
 
     async def sweep(self) -> None:
-        """Give each open attempt without a job a new one."""
+        """Give each open attempt without a job a new one, and forget the prompts that count no more."""
         async with self.database.transaction() as connection:
+            await connection.execute(prompts_store.PROMPTS_FORGET, DAY_SECONDS)
             rows = await connection.fetch(store.OPEN_WITHOUT_JOB, _BATCH, float(self.reach_seconds))
             for row in rows:
                 payload = {"merchant_id": row["merchant_id"], "attempt_id": row["id"]}

@@ -1,6 +1,7 @@
 """The payer's page, /pay/{token}: one page that always shows the one thing to do now, with or without scripts."""
 
 import contextlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from afriflow.core.errors import (
     InvalidRequest,
     NoRoute,
     NotConfirmable,
+    TooManyPrompts,
 )
 from afriflow.core.language import say
 from afriflow.core.method import MethodType
@@ -135,6 +137,10 @@ async def give(request: Request[Any, Any, Any], house: House, token: FromPath[st
         return await _page(request, house, await _visit(house, token), Typed(wrong=wrong))
     except NoRoute:
         wrong = {"operator": say("page.no_route", language)}
+        return await _page(request, house, visit, Typed(typed.method, typed.phone, wrong))
+    except TooManyPrompts as error:
+        minutes = math.ceil(int(str(error.facts["retry_after_seconds"])) / 60)
+        wrong = {"phone": say("page.too_many_prompts", language, minutes=minutes)}
         return await _page(request, house, visit, Typed(typed.method, typed.phone, wrong))
     return go_to(f"/pay/{token}")
 
