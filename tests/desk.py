@@ -76,6 +76,7 @@ class Visitor:
     desk: "Desk"
     session: aiohttp.ClientSession
     cookies: dict[str, str] = field(default_factory=dict)
+    url: str = ""
     page: str = ""
     form_token: str = ""
     email: str = ""
@@ -95,7 +96,7 @@ class Visitor:
         sent = {"cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         how["headers"] = {"accept-language": "en", **how.pop("headers", {}), **sent}
         async with self.session.request(
-            method, self.desk.url + path, allow_redirects=False, **how
+            method, (self.url or self.desk.url) + path, allow_redirects=False, **how
         ) as response:
             for header in response.headers.getall("set-cookie", ()):
                 for name, morsel in SimpleCookie(header).items():
