@@ -14,6 +14,7 @@ MIGRATIONS = "db/migrations/"
 TABLES_OF_FACTS = {
     "core/errors.py": "every refusal on one page: codes and statuses, no logic",
     "db/tables.py": "the whole database on one page: declarations, no logic",
+    "settings.py": "every setting with its reason on one page, and the one reader of the environment",
 }
 
 # Whatever tells the time or draws lots makes a run unrepeatable; each place that does so has a reason.
