@@ -100,6 +100,8 @@ def _default(name: str, value: Any) -> str:
         return "none"
     if isinstance(value, Path):
         return f"`~/{value.relative_to(Path.home())}`"
+    if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
+        return f"`{','.join(value)}`" if value else "none"
     if isinstance(value, tuple):
         return f"`{','.join(map(str, value))}` ({', '.join(_duration(item) for item in value)})"
     if isinstance(value, bool):

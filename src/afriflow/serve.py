@@ -73,6 +73,7 @@ async def serve(settings: Settings) -> None:
                 port=settings.port,
                 log_config=None,
                 access_log=False,
+                forwarded_allow_ips=list(settings.proxy_networks),
                 timeout_graceful_shutdown=settings.shutdown_seconds,
             )
         )

@@ -29,6 +29,10 @@ class Settings:
     host: str = _setting(
         "127.0.0.1", "loopback until someone decides to be seen; a proxy with TLS stands before it"
     )
+    proxy_networks: tuple[str, ...] = _setting(
+        ("127.0.0.1", "::1"),
+        "addresses and networks of the proxies before us: who calls, and by which scheme, is believed of these alone",
+    )
     public_url: str = _setting("", "how payers, merchants and providers reach us; empty = http://host:port")
     database_url: str = _setting(
         "", "PostgreSQL 15 to 18; empty = the embedded one (DATABASE_URL is read too)"
