@@ -53,6 +53,7 @@ from afriflow.routing.circuit import BreakerLimits
 from afriflow.routing.health import Health
 from afriflow.routing.refresh import Refresher
 from afriflow.routing.route import Router
+from afriflow.routing.standing import StandingLimits, Weigher
 from afriflow.settings import Settings
 
 
@@ -107,6 +108,7 @@ class Assembly(Ground):
     refresher: Refresher
     forgetter: Forgetter
     people: People
+    weigher: Weigher
     checkout_limits: Limits
 
 
@@ -124,12 +126,13 @@ def put_together(ground: Ground) -> Assembly:
     accounts, factory = ground.accounts, ground.factory
     secret, lease = ground.vault.attempt_secret, settings.send_lease_seconds
     first_check, base_url = settings.follow_ladder_seconds[0], settings.base_url
-    router = Router(database, accounts, ground.health, clock)
+    standing_limits = _standing_limits(settings)
+    router = Router(database, accounts, ground.health, clock, standing_limits)
     recorder = Recorder(ids, clock, base_url)
     out_recorder = OutRecorder(ids, clock, recorder)
     planner = Planner(ids, secret, base_url, lease, first_check)
     out_planner = OutPlanner(ids, clock, secret, lease, first_check)
-    announcer = Announcer(database, accounts, ids, clock)
+    announcer = Announcer(database, accounts, ids, clock, settings.breaker_forced_seconds_max)
     bulkheads = Bulkheads(_bulkhead_limits(settings), ground.chance)
     gate = (ground.health, announcer, bulkheads)
     sender = Sender(database, factory, *gate, recorder, planner, clock, settings.failover_attempts_max)
@@ -173,10 +176,11 @@ def put_together(ground: Ground) -> Assembly:
         # Twice the ladder: what is older has long been marked unresolved and is asked for by hand.
         sweeper=Sweeper(database, 2 * settings.follow_ladder_seconds[-1]),
         reminder=Reminder(database),
-        resolver=Resolver(database, recorder, clock),
+        resolver=Resolver(database, recorder, out_recorder, clock),
         auditor=Auditor(database),
         refresher=Refresher(database, accounts, factory),
         forgetter=Forgetter(database, clock, _retention(settings)),
+        weigher=Weigher(database, standing_limits),
         people=put_people(database, ground.vault, ids, clock, settings),
         checkout_limits=limits,
     )
@@ -251,6 +255,15 @@ def breaker_limits(settings: Settings) -> BreakerLimits:
         probes=settings.breaker_probes,
         lease_seconds=settings.send_lease_seconds,
         slow_seconds=settings.breaker_slow_seconds,
+    )
+
+
+def _standing_limits(settings: Settings) -> StandingLimits:
+    return StandingLimits(
+        settings.standing_half_life_seconds,
+        settings.standing_prior_outcomes,
+        settings.standing_prior_percent,
+        settings.standing_behind_percent,
     )
 
 

@@ -210,6 +210,21 @@ class Settings:
         300, "doubling stops here, so that a healed provider is found in 5 minutes"
     )
     breaker_probes: int = _setting(3, "calls let through at once while it is unsure")
+    breaker_forced_seconds_max: int = _setting(
+        7 * _DAY, "a circuit that a person holds open or closed and forgets comes back by itself"
+    )
+
+    standing_half_life_seconds: int = _setting(
+        10 * _MINUTE,
+        "an end of an order weighs half after this: long enough for a trend, short for an outage",
+    )
+    standing_prior_outcomes: int = _setting(
+        10, "ends that are taken for granted of every account: one or two failures are chance"
+    )
+    standing_prior_percent: int = _setting(95, "of the ends that are taken for granted, so many are good")
+    standing_behind_percent: int = _setting(
+        20, "points behind the best at which an account is asked last: three failures in a row, or 3 in 10"
+    )
 
     shutdown_notice_seconds: float = _setting(
         5.0,

@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
+from conftest import eventually
 
 from afriflow.core.transaction import Mode
+from afriflow.merchants import audit_log
 from afriflow.merchants.accounts import make_merchant
 from afriflow.merchants.keys import make_key
 from afriflow.port.factory import specs
@@ -417,3 +419,166 @@ class TestPeople:
         assert preview == {**excluded["routing"]}
         _, found = await shop.merchant.call("GET", "/api/transactions?reference=preview")
         assert found["data"] == []
+
+
+class TestHowAnAccountHasDoneLately:
+    FAILS_AT_THE_OPERATOR = "+221773456069"  # pawaPay: UNSPECIFIED_FAILURE
+
+    async def ends(self, shop: Shop, made: Any) -> None:
+        await shop.merchant.call("POST", f"/api/transactions/{made['id']}/verify")
+        await shop.merchant.until(made["id"], "failed")
+
+    async def test_whoever_does_much_worse_is_asked_after_the_others_and_the_evidence_is_kept(
+        self, shop: Shop
+    ) -> None:
+        pawapay = await shop.account("pawapay", priority=1)
+        await shop.account("paydunya", priority=2)
+        for _ in range(4):
+            await self.ends(shop, await shop.pay(self.FAILS_AT_THE_OPERATOR))
+        await shop.house.weigher.weigh()
+        made = await shop.pay()
+        assert [item[0] for item in attempts(made)] == ["paydunya"]
+        first, second = made["routing"]["considered"]
+        assert (first["provider"], first["code"], first["standing"]) == ("paydunya", "chosen", None)
+        assert (second["provider"], second["code"], second["rank"]) == ("pawapay", "behind", 2)
+        assert second["why"] == "could also carry it, but lately does much worse than the best"
+        assert 67 <= second["standing"]["percent"] < 75
+        assert second["standing"]["outcomes"] >= 3, "they fade while a slow machine asks"
+        shown = await shop.shown(pawapay)
+        assert shown["healthy"], "a circuit is another matter"
+        (standing,) = shown["standings"]
+        assert (standing["operation"], standing["operator"]) == ("initiate", "orange_sn")
+        assert 67 <= standing["percent"] < 75
+        # It is the operator that fails there, and nobody else's payers go elsewhere for it.
+        assert reasons(await shop.pay(operator="wave_sn"))["pawapay"] in {"chosen", "operator"}
+        # A merchant's own rule says whom to prefer among those that do well.
+        rules = [{"when": {}, "prefer": ["pawapay"]}]
+        await shop.merchant.call("PUT", "/api/routing/rules", {"rules": rules})
+        assert reasons(await shop.pay())["pawapay"] == "behind"
+
+    async def test_what_the_payer_did_and_what_we_ended_ourselves_counts_nowhere(
+        self, shop: Shop, payer: Any
+    ) -> None:
+        pawapay = await shop.account("pawapay", priority=1)
+        await shop.account("paydunya", priority=2)
+        for _ in range(4):
+            phone = a_phone()
+            made = await shop.pay(phone)
+            await payer.decide(phone, "decline")
+            await self.ends(shop, made)
+        ours = await shop.pay(self.FAILS_AT_THE_OPERATOR)
+        await self.ends(shop, ours)
+        async with shop.house.database.connection() as connection:
+            await connection.execute(
+                """UPDATE attempts SET failure = failure || '{"provider_code": "busy"}' WHERE id = $1""",
+                ours["attempts"][0]["id"],
+            )
+        await shop.house.weigher.weigh()
+        assert (await shop.shown(pawapay))["standings"] == []
+        assert reasons(await shop.pay())["pawapay"] == "chosen"
+
+
+class TestACircuitThatAPersonHolds:
+    async def force(self, shop: Shop, account_id: str, **fields: Any) -> tuple[int, Any]:
+        body = {"operation": "initiate", "reason": "announced works", "expires_in": 600, **fields}
+        return await shop.merchant.call("POST", f"/api/providers/{account_id}/force", body)
+
+    async def test_open_is_not_asked_until_it_is_left_to_itself(self, shop: Shop) -> None:
+        pawapay = await shop.account("pawapay", priority=1)
+        await shop.account("paydunya", priority=2)
+        status, shown = await self.force(shop, pawapay, state="open", operator="orange_sn")
+        assert status == 200, shown
+        (circuit,) = (await shop.shown(pawapay))["circuits"]
+        assert (circuit["operator"], circuit["state"]) == ("orange_sn", "closed")
+        assert circuit["asked_again_at"] == circuit["forced"]["until"]
+        assert (circuit["forced"]["state"], circuit["forced"]["reason"]) == ("open", "announced works")
+        assert circuit["forced"]["by"].startswith("key_")
+        made = await shop.pay()
+        assert [item[0] for item in attempts(made)] == ["paydunya"]
+        why = next(item for item in made["routing"]["considered"] if item["provider"] == "pawapay")
+        assert (why["code"], why["why"][-15:]) == ("forced_open", "announced works")
+        assert (await shop.shown(pawapay))["healthy"], "the account is; one operator in it is not asked"
+        _, other = await shop.merchant.call("GET", "/api/payment-methods?country=SN")
+        assert {item["operator"]: item["healthy"] for item in other["data"]}["orange_sn"], "somebody can"
+        place = {"operation": "initiate", "operator": "orange_sn"}
+        status, _ = await shop.merchant.call("POST", f"/api/providers/{pawapay}/unforce", place)
+        assert status == 200
+        assert (await shop.shown(pawapay))["circuits"] == []
+        assert reasons(await shop.pay())["pawapay"] == "chosen"
+        _, told = await shop.merchant.call("GET", "/api/events?type=provider.health_changed")
+        said = [item["payload"]["data"] for item in reversed(told["data"])]
+        assert [(item["state"], item["operator"], item["reason"]) for item in said] == [
+            ("forced_open", "orange_sn", "announced works"),
+            ("unforced", "orange_sn", None),
+        ]
+        assert said[0]["until"] == circuit["forced"]["until"]
+        assert {item["by"] for item in said} == {circuit["forced"]["by"]}
+        async with shop.house.database.connection() as connection:
+            log = await audit_log.entries(connection, shop.id, audit_log.Wanted(), 10)
+        assert [(item.action, item.details["operator"]) for item in log] == [
+            ("account.unforced", "orange_sn"),
+            ("account.forced_open", "orange_sn"),
+        ]
+
+    async def test_open_for_the_account_leaves_every_operator_of_that_operation_out(self, shop: Shop) -> None:
+        pawapay = await shop.account("pawapay", priority=1)
+        await self.force(shop, pawapay, state="open", operation="disburse")
+        assert attempts(await shop.pay()) == [("pawapay", "pending")], "what comes in is another circuit"
+        await self.force(shop, pawapay, state="open")
+        shown = await shop.shown(pawapay)
+        assert (shown["healthy"], shown["status"]) == (False, "active")
+        method = {"type": "mobile_money", "operator": "orange_sn", "phone": a_phone()}
+        status, problem = await shop.merchant.checkout(payment_method=method)
+        assert (status, problem["code"], problem["considered"][0]["code"]) == (422, "no_route", "forced_open")
+
+    async def test_it_ends_by_itself(self, shop: Shop) -> None:
+        pawapay = await shop.account("pawapay", priority=1)
+        await shop.account("paydunya", priority=2)
+        await self.force(shop, pawapay, state="open", expires_in=2)
+        await eventually(shop.pay, lambda made: made["provider"] == "pawapay", "pawaPay to be asked again")
+        assert (await shop.shown(pawapay))["circuits"] == []
+
+    async def test_closed_is_asked_whatever_it_has_learned(self, shop: Shop, nobody: str) -> None:
+        pawapay = await shop.account("pawapay", at=nobody, priority=1)
+        await shop.account("paydunya", priority=2)
+        for operator in (None, "orange_sn"):
+            status, _ = await self.force(shop, pawapay, state="closed", operator=operator)
+            assert status == 200
+        for _ in range(BREAKER_CALLS_MIN + 2):
+            assert attempts(await shop.pay())[0] == ("pawapay", "not_sent")
+        shown = await shop.shown(pawapay)
+        assert shown["healthy"]
+        assert {(item["operator"], item["state"], item["forced"]["state"]) for item in shown["circuits"]} == {
+            (None, "open", "closed"),
+            ("orange_sn", "open", "closed"),
+        }, "what it learns goes on being learned"
+
+    @pytest.mark.parametrize(
+        ("fields", "pointer"),
+        [
+            ({"expires_in": 0}, "/expires_in"),
+            ({"expires_in": 8 * 86_400}, "/expires_in"),
+            ({"expires_in": 2**62}, "/expires_in"),
+            ({"operator": "mpesa_ke_none"}, "/operator"),
+            ({"state": "ajar"}, "/state"),
+            ({"operation": "both"}, "/operation"),
+            ({"reason": ""}, "/reason"),
+        ],
+    )
+    async def test_what_names_no_circuit_or_would_not_end_is_refused(
+        self, shop: Shop, fields: dict[str, Any], pointer: str
+    ) -> None:
+        pawapay = await shop.account("pawapay")
+        status, problem = await self.force(shop, pawapay, **{"state": "open", **fields})
+        assert (status, [item["pointer"] for item in problem["errors"]]) == (422, [pointer])
+        assert (await shop.shown(pawapay))["circuits"] == []
+
+    async def test_it_is_nobody_elses(self, shop: Shop) -> None:
+        await shop.account("pawapay")
+        for verb, body in (("force", None), ("unforce", {"operation": "initiate"})):
+            if body is None:
+                status, problem = await self.force(shop, "pawapay_of_another", state="open")
+            else:
+                path = f"/api/providers/pawapay_of_another/{verb}"
+                status, problem = await shop.merchant.call("POST", path, body)
+            assert (status, problem["code"]) == (404, "not_found")

@@ -205,7 +205,7 @@ class TestAtATerminal:
         attempt = made["attempts"][0]["id"]
         options = ("--attempt", attempt, "--as", "succeeded", "--reason", "no answer", "--proof", "line 7")
         code, output = await desk.types("resolve", made["id"], *options)
-        assert (code, "only a payment without an answer" in output) == (1, True)
+        assert (code, "only what has had no answer for a day" in output) == (1, True)
         await desk.grows_old(made)
         code, output = await desk.types("resolve", made["id"], *options)
         assert (code, output.strip()) == (0, f"Decided: {made['id']}")

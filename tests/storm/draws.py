@@ -35,9 +35,14 @@ MODULES = [
     ),
     *(queue, held, run),
 ]
-# The audit's clock and counts are for a live database; a simulation looks at the twin's rows itself.
+# The audit's clock and counts are for a live database; a simulation looks at the twin's rows itself. How orders ended
+# lately is measured by the clock of a worker, and a simulation's accounts have no standing.
 NEVER = {
-    f"reconcile.store.{name}" for name in ("AUDIT_WINDOW", "AUDIT_BEGIN", "AUDIT_AGE", "VIOLATIONS_PER_RULE")
+    *(
+        f"reconcile.store.{name}"
+        for name in ("AUDIT_WINDOW", "AUDIT_BEGIN", "AUDIT_AGE", "VIOLATIONS_PER_RULE")
+    ),
+    "routing.store.STANDINGS_MEASURE",
 }
 # What a simulated worker asks of the queue, in the place of the engine's own statements.
 WORKER = {

@@ -18,7 +18,10 @@ from afriflow.local.servers import LocalServers
 
 CONNECTIONS = 3
 # Ways through a whole table that no simulated payment takes: the keeper of the house at night, and persons.
-WHOLE = ("merchants.", "reconcile.", "jobs.held.", "ledger.store.TRANSACTION_OWNER")
+WHOLE = (
+    *("merchants.", "reconcile.", "jobs.held.", "ledger.store.TRANSACTION_OWNER"),
+    "ledger.store.DISBURSEMENT_OWNER",
+)
 TEXTS = statements()
 # Their ORDER BY leaves ties, which PostgreSQL may give in any order.
 TIES = {"ledger.store.ATTEMPTS_OF_MANY", "ledger.store.OPEN_WITHOUT_JOB"}

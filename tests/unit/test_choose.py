@@ -13,10 +13,13 @@ from afriflow.core.method import Guide, MethodType, PaymentMethod
 from afriflow.core.money import Money
 from afriflow.core.transaction import Mode
 from afriflow.merchants.accounts import Contract
+from afriflow.merchants.standing import Standing
 from afriflow.port.bounds import Bound
+from afriflow.port.forced import Forced
 from afriflow.port.provider import Account, Authorization, Resend, Route, Spec
-from afriflow.routing.choose import Wish, choose
+from afriflow.routing.choose import Unhealthy, Wish, choose
 from afriflow.routing.rules import Rule, Rules, When
+from afriflow.routing.standing import Peers, StandingLimits
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ORANGE = Route(
@@ -104,6 +107,43 @@ def test_what_people_and_health_and_earlier_tries_leave_out() -> None:
 def test_smaller_priority_is_asked_first_and_equals_keep_their_order() -> None:
     assert asked(WISH, a_contract("b", priority=20), a_contract("a", priority=10)) == ["a", "b"]
     assert asked(WISH, a_contract("x"), a_contract("y"), a_contract("z")) == ["x", "y", "z"]
+
+
+class TestHowTheyHaveDoneLately:
+    PEERS = Peers("initiate", NOW, StandingLimits(600, 10, 95, 20))
+
+    def test_whoever_is_far_behind_goes_last_before_priority_and_preference(self) -> None:
+        bad = (Standing("initiate", "orange_sn", 0, 8, NOW),)
+        contracts = [a_contract("a", priority=1, standings=bad), a_contract("b", priority=2)]
+        rules = Rules((Rule(prefer=("a",)),))
+        assert asked(WISH, *contracts, rules=rules, peers=self.PEERS) == ["b", "a"]
+        decision = choose(WISH, contracts, rules, peers=self.PEERS)
+        assert [(item.code, dict(item.facts)) for item in decision.considered] == [
+            ("chosen", {}),
+            ("behind", {"percent": 53, "outcomes": 8}),
+        ]
+
+    def test_what_is_known_of_another_operator_or_of_money_out_says_nothing(self) -> None:
+        bad = (
+            Standing("initiate", "wave_sn", 0, 8, NOW),
+            Standing("disburse", "orange_sn", 0, 8, NOW),
+            Standing("initiate", None, 0, 8, NOW),
+        )
+        contracts = [a_contract("a", priority=1, standings=bad), a_contract("b", priority=2)]
+        assert asked(WISH, *contracts, peers=self.PEERS) == ["a", "b"]
+
+    def test_the_only_one_is_asked_however_it_has_done(self) -> None:
+        bad = (Standing("initiate", "orange_sn", 0, 800, NOW),)
+        assert asked(WISH, a_contract("a", standings=bad), peers=self.PEERS) == ["a"]
+
+
+def test_what_a_person_decided_is_said_before_what_a_circuit_learned() -> None:
+    forced = Forced("initiate", "orange_sn", is_open=True, until=NOW, by="ada@example.test", why="works")
+    unhealthy = {("a", None): NOW, ("a", "orange_sn"): forced}
+    assert left_out(WISH, a_contract("a"), unhealthy_until=unhealthy)["a"] == (
+        "forced_open",
+        {"until": "2026-11-22T12:00:00+00:00", "reason": "works"},
+    )
 
 
 def test_every_account_is_considered_once_with_ranks_in_order() -> None:
@@ -203,10 +243,15 @@ def test_every_reason_has_its_sentence_in_both_languages() -> None:
         a_contract("i"),
         a_contract("j"),
         a_contract("k"),
+        a_contract("l", standings=(Standing("initiate", "orange_sn", 0, 8, NOW),)),
+        a_contract("m"),
     ]
+    forced = Forced("initiate", None, is_open=True, until=NOW, by="ada@example.test", why="works")
+    unhealthy: Unhealthy = {("h", None): NOW, ("m", None): forced}
+    peers = TestHowTheyHaveDoneLately.PEERS
     rules = Rules((Rule(exclude=("i",)),))
-    decision = choose(WISH, contracts, rules, unhealthy_until={("h", None): NOW}, tried=["j"])
-    assert len({item.code for item in decision.considered}) == 11
+    decision = choose(WISH, contracts, rules, unhealthy_until=unhealthy, tried=["j"], peers=peers)
+    assert len({item.code for item in decision.considered}) == 13
     for item in decision.considered:
         for language in ("fr", "en"):
             assert "{" not in say(f"why.{item.code}", language, **item.facts)

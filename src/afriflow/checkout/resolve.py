@@ -1,20 +1,24 @@
-"""What a person decides where no provider can: how an attempt ended, and that a payment was looked at.
+"""What a person decides where no provider can: how an order ended, whichever way its money goes, and that it was looked at.
 
 A decision is evidence like any other (S4): it names who, why and on what proof, stays in the story, and cannot undo
 a success (S6).
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from afriflow.core.clock import Clock
 from afriflow.core.errors import NotFound, NotResolvable
 from afriflow.core.evidence import Evidence, Failed, Source, Succeeded
-from afriflow.core.method import Failure, FailureCode
+from afriflow.core.method import BY_HAND, Failure, FailureCode
 from afriflow.core.money import Money
 from afriflow.core.transaction import OPEN, AttemptStatus
 from afriflow.db.engine import Connection, Database, Record
 from afriflow.ledger import store
+from afriflow.ledger.present_out import outward_status
 from afriflow.ledger.record import Recorder
+from afriflow.ledger.record_out import OutRecorder
 from afriflow.merchants import audit_log
 from afriflow.merchants.keys import Caller
 from afriflow.observe.log import bound
@@ -22,7 +26,7 @@ from afriflow.observe.log import bound
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """How an attempt ended, by a person's word.
+    """How an attempt, a refund or a payout ended, by a person's word.
 
     reason: why a person decides. proof: what it rests on: a statement's line, a support ticket, an SMS.
     operator_reference: the operator's number of the transfer, where it is known.
@@ -40,6 +44,7 @@ class Resolver:
 
     database: Database
     recorder: Recorder
+    out_recorder: OutRecorder
     clock: Clock
 
     async def resolve(self, caller: Caller, transaction_id: str, attempt_id: str, decision: Decision) -> None:
@@ -88,8 +93,40 @@ class Resolver:
                 details={"mode": caller.mode, "reason": note},
             )
 
+    async def resolve_out(self, caller: Caller, disbursement_id: str, decision: Decision) -> None:
+        """End a refund or payout as a person knows it ended; money reserved for a refund follows.
+
+        Raises NotFound, NotResolvable as for an attempt.
+        """
+        with bound(disbursement_id=disbursement_id):
+            async with self.database.transaction() as connection:
+                row = await self._lock_out(connection, caller, disbursement_id)
+                if not self.may_resolve(row, row, succeeded=decision.succeeded):
+                    raise NotResolvable(status=outward_status(row["status"]))
+                if row["needs_review"]:
+                    await self.out_recorder.review(connection, row, by=caller.who, note=decision.reason)
+                await self.out_recorder.record(
+                    connection,
+                    merchant_id=caller.merchant_id,
+                    disbursement_id=disbursement_id,
+                    evidence=_evidence(caller, row, decision),
+                )
+                await _log_out(connection, caller, row, "resolved", asdict(decision))
+
+    async def review_out(self, caller: Caller, disbursement_id: str, note: str) -> None:
+        """Note that a person has looked at a refund or payout and nothing is left to decide. Raises NotFound, NotResolvable."""
+        async with self.database.transaction() as connection:
+            row = await self._lock_out(connection, caller, disbursement_id)
+            if not row["needs_review"]:
+                raise NotResolvable(status=outward_status(row["status"]))
+            await self.out_recorder.review(connection, row, by=caller.who, note=note)
+            await _log_out(connection, caller, row, "reviewed", {"reason": note})
+
     def may_resolve(self, transaction: Record, attempt: Record, *, succeeded: bool) -> bool:
-        """Whether a person may end this attempt so: machines had their time, nothing is on its way, and no success goes."""
+        """Whether a person may end this attempt so: machines had their time, nothing is on its way, and no success goes.
+
+        A refund or payout is its own transaction and its own attempt.
+        """
         if not (transaction["unresolved"] or transaction["needs_review"]):
             return False
         on_its_way = attempt["in_flight_until"] is not None and attempt["in_flight_until"] > self.clock.now()
@@ -102,6 +139,25 @@ class Resolver:
             raise NotFound(id=transaction_id)
         return row
 
+    async def _lock_out(self, connection: Connection, caller: Caller, disbursement_id: str) -> Record:
+        row = await connection.fetchrow(store.DISBURSEMENT_LOCK, caller.merchant_id, disbursement_id)
+        if row is None or row["mode"] != caller.mode:
+            raise NotFound(id=disbursement_id)
+        return row
+
+
+async def _log_out(
+    connection: Connection, caller: Caller, row: Record, what: str, details: Mapping[str, Any]
+) -> None:
+    await audit_log.write(
+        connection,
+        merchant_id=caller.merchant_id,
+        who=caller.who,
+        action=f"{row['kind']}.{what}",
+        subject=row["id"],
+        details={"mode": caller.mode, **details},
+    )
+
 
 def _evidence(caller: Caller, attempt: Record, decision: Decision) -> Evidence:
     word: Succeeded | Failed
@@ -109,5 +165,5 @@ def _evidence(caller: Caller, attempt: Record, decision: Decision) -> Evidence:
         money = Money(attempt["amount_minor"], attempt["currency"])
         word = Succeeded(money, attempt["reference"], decision.operator_reference)
     else:
-        word = Failed(Failure(FailureCode.UNSPECIFIED, "by_hand", decision.reason))
+        word = Failed(Failure(FailureCode.UNSPECIFIED, BY_HAND, decision.reason))
     return Evidence(Source.HUMAN, word, by=caller.who, note=decision.reason, proof=decision.proof)

@@ -15,7 +15,7 @@ from afriflow.checkout.plan import Planner, body_hash
 from afriflow.core.clock import Clock
 from afriflow.core.errors import AfriFlowError, Fault, ProviderBusy, Unavailable
 from afriflow.core.evidence import Evidence, NotSent, Pending, Refused, Source, Unclear, Word
-from afriflow.core.method import Failure, FailureCode, NextAction
+from afriflow.core.method import BREAKER_OPEN, BUSY, Failure, FailureCode, NextAction
 from afriflow.core.transaction import FINAL, TransactionStatus
 from afriflow.db.engine import Database
 from afriflow.ledger.record import Recorder, remember_reference
@@ -27,6 +27,7 @@ from afriflow.port.money_out import BulkPayouts, PayoutOrder
 from afriflow.port.provider import Answer, Order
 from afriflow.routing.announce import Announcer
 from afriflow.routing.choose import Candidate
+from afriflow.routing.force import forced_now
 from afriflow.routing.health import Health
 
 _log = logger("checkout")
@@ -137,20 +138,22 @@ class Sender:
             async with self.bulkheads.place(opened.account.id, Errand.ORDER):
                 return await self._while_allowed(opened, planned, call)
         except ProviderBusy:
-            return [_nothing_sent("busy")] * len(planned)
+            return [_nothing_sent(BUSY)] * len(planned)
 
     async def _while_allowed(
         self, opened: OpenProvider, planned: Sequence[Planned], call: _Call
     ) -> list[Answer]:
         """Call for those whose circuits allow it, and tell these how it went, once for each operator."""
         account = opened.account
+        operation = operation_of(planned[0].row)
+        forced = forced_now(account, operation, self.clock.now())
         permissions = {
-            operator: await self.health.ask(account.id, operation_of(planned[0].row), operator)
+            operator: await self.health.ask(account.id, operation, operator, forced)
             for operator in dict.fromkeys(operator_of(item.order) for item in planned)
         }
         allowed = [item for item in planned if permissions[operator_of(item.order)].allowed]
         if not allowed:  # they closed between routing and here; nothing was sent
-            return [_nothing_sent("breaker_open")] * len(planned)
+            return [_nothing_sent(BREAKER_OPEN)] * len(planned)
         begun = asyncio.get_running_loop().time()
         answers = await self._called(account.provider, allowed, call)
         seconds = asyncio.get_running_loop().time() - begun
@@ -165,7 +168,7 @@ class Sender:
             turns = await self.health.tell(permissions[operator], word, seconds=seconds, limited=limited)
             await self.announcer.turned(account, turns)
         by_order = {item.row["id"]: answer for item, answer in zip(allowed, answers, strict=True)}
-        return [by_order.get(item.row["id"]) or _nothing_sent("breaker_open") for item in planned]
+        return [by_order.get(item.row["id"]) or _nothing_sent(BREAKER_OPEN) for item in planned]
 
     async def _called(self, provider: str, planned: Sequence[Planned], call: _Call) -> Sequence[Answer]:
         """Call; no exception is an end, and neither is an answer too few.

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from afriflow.cli.audit_log import audit_log
-from afriflow.cli.client import checkout, providers, transactions
+from afriflow.cli.client import breaker, checkout, providers, transactions
 from afriflow.cli.desk import jobs, prompts, resolve, review
 from afriflow.cli.keys import rotate_keys
 from afriflow.cli.people import merchant, person
@@ -121,6 +121,7 @@ for _command in (
     checkout,
     transactions,
     providers,
+    breaker,
     resolve,
     review,
     prompts,

@@ -79,6 +79,61 @@ async def providers() -> None:
         click.echo(
             f"{health} {item['id']:<24}{item['provider']:<12}{item['mode']:<6}{item['status']:<8}{countries}"
         )
+        for circuit in item["circuits"]:
+            place = f"    {circuit['operation']} {circuit['operator'] or '*'}"
+            click.echo(f"{place}  {t('providers_circuit_' + circuit['state'])}")
+            if forced := circuit["forced"]:
+                end = t(
+                    "providers_until", time=forced["until"][:19], by=forced["by"], reason=forced["reason"]
+                )
+                click.echo(f"{place}  {t('providers_forced_' + forced['state'])} {end}")
+        for standing in item["standings"]:
+            facts = {"percent": standing["percent"], "outcomes": standing["outcomes"]}
+            place = f"    {standing['operation']} {standing['operator'] or '-'}"
+            click.echo(f"{place}  {t('providers_standing', **facts)}")
+
+
+@click.group(help=t("breaker"))
+def breaker() -> None:
+    """Dispatch to what a person decides about a breaker."""
+
+
+_OPERATION = click.option(
+    "--operation",
+    type=click.Choice(["initiate", "disburse"]),
+    default="initiate",
+    show_default=True,
+    help=t("force_operation"),
+)
+_OPERATOR = click.option("--operator", default=None, help=t("force_operator"))
+
+
+@breaker.command(help=t("force"))
+@click.argument("account_id")
+@click.option("--as", "state", type=click.Choice(["open", "closed"]), required=True, help=t("force_as"))
+@_OPERATION
+@_OPERATOR
+@click.option("--minutes", type=click.IntRange(1), required=True, help=t("force_minutes"))
+@click.option("--reason", required=True, help=t("force_reason"))
+@asynchronous
+async def force(
+    account_id: str, state: str, operation: str, operator: str | None, minutes: int, reason: str
+) -> None:
+    place = {"operation": operation, "operator": operator}
+    body = {**place, "state": state, "expires_in": 60 * minutes, "reason": reason}
+    await _call("POST", f"/api/providers/{account_id}/force", body=body)
+    click.echo(t("forced", id=account_id))
+
+
+@breaker.command(help=t("unforce"))
+@click.argument("account_id")
+@_OPERATION
+@_OPERATOR
+@asynchronous
+async def unforce(account_id: str, operation: str, operator: str | None) -> None:
+    body = {"operation": operation, "operator": operator}
+    await _call("POST", f"/api/providers/{account_id}/unforce", body=body)
+    click.echo(t("forced", id=account_id))
 
 
 async def _show(method: str, path: str, **how: Any) -> None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 @click.command(help=t("resolve"))
-@click.argument("transaction_id")
-@click.option("--attempt", "attempt_id", required=True, help=t("resolve_attempt"))
+@click.argument("subject_id")
+@click.option("--attempt", "attempt_id", default=None, help=t("resolve_attempt"))
 @click.option(
     "--as", "outcome", type=click.Choice(["succeeded", "failed"]), required=True, help=t("resolve_as")
 )
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 @click.option("--operator-reference", default=None, help=t("resolve_operator_reference"))
 @asynchronous
 async def resolve(
-    transaction_id: str,
-    attempt_id: str,
+    subject_id: str,
+    attempt_id: str | None,
     outcome: str,
     reason: str,
     proof: str,
@@ -40,22 +40,34 @@ async def resolve(
 ) -> None:
     from afriflow.checkout.resolve import Decision  # noqa: PLC0415 — other commands need no database
 
+    if _is_payment(subject_id) != (attempt_id is not None):
+        raise click.ClickException(t("resolve_which"))
     decision = Decision(
         succeeded=outcome == "succeeded", reason=reason, proof=proof, operator_reference=operator_reference
     )
-    async with _at_the_desk(transaction_id) as (resolver, caller):
-        await resolver.resolve(caller, transaction_id, attempt_id, decision)
-    click.echo(t("resolved", id=transaction_id))
+    async with _at_the_desk(subject_id) as (resolver, caller):
+        if attempt_id is not None:
+            await resolver.resolve(caller, subject_id, attempt_id, decision)
+        else:
+            await resolver.resolve_out(caller, subject_id, decision)
+    click.echo(t("resolved", id=subject_id))
 
 
 @click.command(help=t("review"))
-@click.argument("transaction_id")
+@click.argument("subject_id")
 @click.option("--reason", required=True, help=t("review_reason"))
 @asynchronous
-async def review(transaction_id: str, reason: str) -> None:
-    async with _at_the_desk(transaction_id) as (resolver, caller):
-        await resolver.review(caller, transaction_id, reason)
-    click.echo(t("reviewed", id=transaction_id))
+async def review(subject_id: str, reason: str) -> None:
+    async with _at_the_desk(subject_id) as (resolver, caller):
+        if _is_payment(subject_id):
+            await resolver.review(caller, subject_id, reason)
+        else:
+            await resolver.review_out(caller, subject_id, reason)
+    click.echo(t("reviewed", id=subject_id))
+
+
+def _is_payment(subject_id: str) -> bool:
+    return subject_id.startswith("txn_")
 
 
 @click.command(help=t("prompts"))
@@ -72,23 +84,25 @@ async def prompts(merchant_id: str, what: str) -> None:
 
 
 @asynccontextmanager
-async def _at_the_desk(transaction_id: str) -> AsyncGenerator[tuple["Resolver", "Caller"]]:
-    """Act for the merchant whose payment it is, under the name of who is signed in to this machine."""
+async def _at_the_desk(subject_id: str) -> AsyncGenerator[tuple["Resolver", "Caller"]]:
+    """Act for the merchant whose payment, refund or payout it is, under the name of who is signed in to this machine."""
     from afriflow.checkout.resolve import Resolver  # noqa: PLC0415
     from afriflow.ledger.record import Recorder  # noqa: PLC0415
+    from afriflow.ledger.record_out import OutRecorder  # noqa: PLC0415
     from afriflow.ledger.search import owner_of  # noqa: PLC0415
     from afriflow.merchants.keys import caller_of_merchant  # noqa: PLC0415
 
     async with database_at_hand() as database:
         async with database.connection() as connection:
-            owner = await owner_of(connection, transaction_id)
+            owner = await owner_of(connection, subject_id)
             if owner is None:
-                raise NotFound(id=transaction_id)
+                raise NotFound(id=subject_id)
             merchant_id, mode = owner
             caller = await caller_of_merchant(connection, merchant_id, Mode(mode), who_types())
         clock = SystemClock()
-        recorder = Recorder(Ids(clock), clock, database_settings().base_url)
-        yield Resolver(database, recorder, clock), caller
+        ids = Ids(clock)
+        recorder = Recorder(ids, clock, database_settings().base_url)
+        yield Resolver(database, recorder, OutRecorder(ids, clock, recorder), clock), caller
 
 
 def who_types() -> str:

@@ -118,6 +118,10 @@ class FailureCode(StrEnum):
         }
 
 
+# What stands in a failure as the provider's code where it was we who ended it, or a person: no word of a provider's.
+BUSY, BREAKER_OPEN, BY_HAND = OUR_OWN_WORDS = ("busy", "breaker_open", "by_hand")
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why an attempt failed.

@@ -160,6 +160,8 @@ provider_accounts = Table(
     Column("sealed", LargeBinary, nullable=False),
     Column("priority", Integer, nullable=False),
     _json("bounds"),  # what the provider told of the account when it was last asked
+    _json("forced"),  # the circuits that people hold open or closed, until when
+    _json("standings"),  # how its orders ended lately, for each operation and operator
     _time("paused_at", nullable=True),
     Column("paused_by", Text),
     Column("paused_why", Text),

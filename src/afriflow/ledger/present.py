@@ -229,10 +229,16 @@ def show_routing(stored: Mapping[str, Any] | None, language: str) -> dict[str, A
             "rank": item["rank"],
             "code": item["code"],
             "why": say(f"why.{item['code']}", language, **item["facts"]),
+            "standing": _standing(item["facts"]),
         }
         for item in stored["considered"]
     ]
     return {"chosen": stored["chosen"], "considered": considered}
+
+
+def _standing(facts: Mapping[str, Any]) -> dict[str, int] | None:
+    """Show how an account had done lately when it was decided; None where nothing was known."""
+    return {name: facts[name] for name in ("percent", "outcomes")} if "percent" in facts else None
 
 
 # ── how values of the core are stored in jsonb ──────────────────────────────────────────────────────────────────

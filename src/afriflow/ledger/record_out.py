@@ -1,7 +1,7 @@
 """The one door for money out: a refund or payout changes by evidence alone, and reserved money follows it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from afriflow.core.clock import Clock
@@ -74,6 +74,12 @@ class OutRecorder:
             if alert:
                 page("money_out_needs_attention", why=alert, provider=row["provider"])
             return step
+
+    async def review(self, connection: Connection, row: Record, *, by: str, note: str) -> None:
+        """Keep that a person decided what there was to decide. row: the locked refund or payout."""
+        step = Step(replace(_outward_state(row), review=()), order_state(row), changed=True)
+        facts = {"by": by, "note": note, "status": outward_status(row["status"])}
+        await self._write(connection, row, step, ("Reviewed", "human", facts), None)
 
     async def _look_after_cause(self, connection: Connection, row: Record, step: Step) -> None:
         """Put a payment before a person when what should have gone back by itself did not."""

@@ -52,9 +52,10 @@ async def read_transaction(connection: Connection, caller: Caller, transaction_i
     return row
 
 
-async def owner_of(connection: Connection, transaction_id: str) -> tuple[str, str] | None:
-    """Tell whose transaction it is, and of which mode: for whoever runs the installation, at a terminal."""
-    row = await connection.fetchrow(store.TRANSACTION_OWNER, transaction_id)
+async def owner_of(connection: Connection, subject_id: str) -> tuple[str, str] | None:
+    """Tell whose transaction, refund or payout it is, and of which mode: for who runs the installation, at a terminal."""
+    query = store.TRANSACTION_OWNER if subject_id.startswith("txn_") else store.DISBURSEMENT_OWNER
+    row = await connection.fetchrow(query, subject_id)
     return None if row is None else (row["merchant_id"], row["mode"])
 
 

@@ -1,6 +1,7 @@
 """Reading refunds and payouts: one of them, or a page of a list."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 from afriflow.core.errors import NotFound
@@ -18,10 +19,25 @@ _WORDS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class FilterOut:
+    """What a list of money out is narrowed to; None = any. status: as merchants say it."""
+
+    status: str | None = None
+    transaction_id: str | None = None
+    needs_review: bool | None = None
+    unresolved: bool | None = None
+
+
 async def read_disbursement(
     connection: Connection, caller: Caller, kind: str, disbursement_id: str
 ) -> Refund | Payout:
     """Give one refund or payout of the caller's. Raises NotFound, also for what is somebody else's."""
+    return show_disbursement(await disbursement_of(connection, caller, kind, disbursement_id))
+
+
+async def disbursement_of(connection: Connection, caller: Caller, kind: str, disbursement_id: str) -> Record:
+    """Give the row of one refund or payout of the caller's. Raises NotFound, also for what is somebody else's."""
     if "\x00" in disbursement_id:
         raise NotFound(id="")
     row = await connection.fetchrow(
@@ -29,21 +45,14 @@ async def read_disbursement(
     )
     if row is None:
         raise NotFound(id=disbursement_id)
-    return show_disbursement(row)
+    return row
 
 
 async def list_disbursements(
-    connection: Connection,
-    caller: Caller,
-    kind: str,
-    *,
-    limit: int,
-    after: str | None,
-    status: str | None,
-    transaction_id: str | None,
+    connection: Connection, caller: Caller, kind: str, wanted: FilterOut, *, limit: int, after: str | None
 ) -> tuple[list[Refund | Payout], str | None]:
-    """Give one page, newest first, and the cursor of the next. status: as merchants say it."""
-    if transaction_id is not None and "\x00" in transaction_id:
+    """Give one page, newest first, and the cursor of the next."""
+    if wanted.transaction_id is not None and "\x00" in wanted.transaction_id:
         raise NotFound(id="")
     rows = await connection.fetch(
         store.DISBURSEMENTS,
@@ -51,8 +60,10 @@ async def list_disbursements(
         caller.mode,
         kind,
         after,
-        _WORDS[status] if status else None,
-        transaction_id,
+        _WORDS[wanted.status] if wanted.status else None,
+        wanted.transaction_id,
+        wanted.needs_review,
+        wanted.unresolved,
         limit + 1,
     )
     shown = [show_disbursement(row) for row in rows[:limit]]

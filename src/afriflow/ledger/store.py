@@ -170,7 +170,8 @@ DISBURSEMENTS = f"""
 SELECT {_OUT_COLUMNS} {_OUT_JOIN}
 WHERE d.merchant_id = $1 AND d.mode = $2 AND d.kind = $3 AND ($4::text IS NULL OR d.id < $4)
   AND ($5::text[] IS NULL OR d.status = ANY($5)) AND ($6::text IS NULL OR d.transaction_id = $6)
-ORDER BY d.id DESC LIMIT $7
+  AND ($7::bool IS NULL OR d.needs_review = $7) AND ($8::bool IS NULL OR d.unresolved = $8)
+ORDER BY d.id DESC LIMIT $9
 """
 BATCH_INSERT = "INSERT INTO payout_batches (merchant_id, id, mode) VALUES ($1, $2, $3)"
 BATCH = "SELECT id, created_at FROM payout_batches WHERE merchant_id = $1 AND mode = $2 AND id = $3"
@@ -181,6 +182,10 @@ ORDER BY id DESC LIMIT $4
 """
 PAYOUTS_OF_BATCHES = f"""
 SELECT {_OUT_COLUMNS} {_OUT_JOIN} WHERE d.merchant_id = $1 AND d.batch_id = ANY($2) ORDER BY d.id
+"""
+# Of all merchants: for whoever runs the installation, at a terminal.
+DISBURSEMENT_OWNER = """
+SELECT d.merchant_id, d.mode FROM merchants m JOIN disbursements d ON d.merchant_id = m.merchant_id WHERE d.id = $1
 """
 DISBURSEMENT_BY_REFERENCE = """
 SELECT id, status FROM disbursements WHERE merchant_id = $1 AND mode = $2 AND kind = $3 AND merchant_reference = $4

@@ -13,9 +13,11 @@ from afriflow.core.ids import Ids
 from afriflow.core.transaction import Mode
 from afriflow.db.engine import Connection, Record
 from afriflow.merchants import store
+from afriflow.merchants.standing import Standing
 from afriflow.merchants.vault import Place, Vault
 from afriflow.port.bounds import Bound
 from afriflow.port.factory import fill_config, secret_fields, specs
+from afriflow.port.forced import Forced
 from afriflow.port.provider import Account, Spec
 
 
@@ -23,7 +25,7 @@ from afriflow.port.provider import Account, Spec
 class Contract:
     """A provider account as routing sees it.
 
-    priority: smaller is asked first.
+    priority: smaller is asked first. standings: how it has done lately, where that is known.
     """
 
     account: Account
@@ -32,6 +34,7 @@ class Contract:
     paused_at: datetime | None
     paused_by: str | None
     paused_why: str | None
+    standings: tuple[Standing, ...] = ()
 
 
 class Accounts:
@@ -120,6 +123,29 @@ class Accounts:
         if await connection.execute(store.ACCOUNT_RESUME, merchant_id, mode, account_id) == "UPDATE 0":
             raise NotFound(id=account_id)
 
+    async def put_forced(
+        self,
+        connection: Connection,
+        *,
+        merchant_id: str,
+        mode: Mode,
+        account_id: str,
+        circuit: tuple[str, str | None],
+        forced: Forced | None,
+        now: datetime,
+    ) -> None:
+        """Keep what people decided about a circuit, in place of what they decided before; None: nothing any more.
+
+        circuit: its operation and operator. What has ended by itself goes with it. Raises NotFound.
+        """
+        row = await connection.fetchrow(store.ACCOUNT_FORCED_LOCK, merchant_id, mode, account_id)
+        if row is None:
+            raise NotFound(id=account_id)
+        before = msgspec.convert(row["forced"] or [], list[Forced])
+        others = [item for item in before if item.until > now and (item.operation, item.operator) != circuit]
+        held = msgspec.to_builtins(others if forced is None else [*others, forced])
+        await connection.execute(store.ACCOUNT_FORCED, merchant_id, account_id, held)
+
     async def _contract(self, connection: Connection, row: Record) -> Contract:
         spec = specs()[row["provider"]]
         place = _place(row["merchant_id"], row["id"])
@@ -133,9 +159,11 @@ class Accounts:
             callback_url=f"{self._base_url}/api/webhooks/{row['provider']}/{row['id']}",
             config=fill_config(spec, row["id"], {**row["config"], **secret_part}),
             bounds=msgspec.convert(row["bounds"] or [], tuple[Bound, ...]),
+            forced=msgspec.convert(row["forced"] or [], tuple[Forced, ...]),
         )
         paused = (row["paused_at"], row["paused_by"], row["paused_why"])
-        return Contract(account, spec, row["priority"], *paused)
+        standings = msgspec.convert(row["standings"] or [], tuple[Standing, ...])
+        return Contract(account, spec, row["priority"], *paused, standings)
 
 
 async def merchant_is_there(connection: Connection, merchant_id: str) -> bool:

@@ -17,7 +17,8 @@ WHERE k.key_hash = $1 AND k.revoked_at IS NULL
 """
 
 ACCOUNT_COLUMNS = """
-merchant_id, id, mode, provider, base_url, config, sealed, priority, bounds, paused_at, paused_by, paused_why, created_at
+merchant_id, id, mode, provider, base_url, config, sealed, priority, bounds, forced, standings, paused_at, paused_by, paused_why,
+created_at
 """
 ACCOUNT_UPSERT = """
 INSERT INTO provider_accounts (merchant_id, id, mode, provider, base_url, config, sealed, priority)
@@ -44,6 +45,10 @@ ACCOUNT_RESUME = """
 UPDATE provider_accounts SET paused_at = NULL, paused_by = NULL, paused_why = NULL
 WHERE merchant_id = $1 AND mode = $2 AND id = $3
 """
+ACCOUNT_FORCED_LOCK = """
+SELECT forced FROM provider_accounts WHERE merchant_id = $1 AND mode = $2 AND id = $3 FOR UPDATE
+"""
+ACCOUNT_FORCED = "UPDATE provider_accounts SET forced = $3 WHERE merchant_id = $1 AND id = $2"
 
 LATE_POLICY = "SELECT late_success FROM merchant_policies WHERE merchant_id = $1 AND mode = $2"
 LATE_POLICY_PUT = """

@@ -16,6 +16,7 @@ from afriflow.core.method import Authorization, Guide, MethodType, NextAction, P
 from afriflow.core.money import Money
 from afriflow.core.transaction import Mode
 from afriflow.port.bounds import Bound
+from afriflow.port.forced import Forced
 from afriflow.port.http import ProviderHttp
 
 
@@ -41,7 +42,8 @@ class Account:
     base_url: where this account's provider answers; a setting, so that a sandbox or a simulator can stand there.
     callback_url: the public address of our webhook for this account; signatures are checked against it and not
     against the Host that a proxy left. config: the provider's own config type, filled and checked by the factory.
-    bounds: what the provider last told of the account, empty where it does not.
+    bounds: what the provider last told of the account, empty where it does not. forced: the circuits that people hold
+    open or closed; nothing of an adapter's.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Account:
     callback_url: str
     config: Any
     bounds: tuple[Bound, ...] = ()
+    forced: tuple[Forced, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

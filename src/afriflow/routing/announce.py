@@ -6,6 +6,7 @@ The events are the history too: who paused an account, when and why stands in th
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -18,9 +19,11 @@ from afriflow.merchants import audit_log
 from afriflow.merchants.accounts import Accounts
 from afriflow.merchants.keys import Caller
 from afriflow.observe.log import logger
+from afriflow.port.forced import Forced
 from afriflow.port.provider import Account
 from afriflow.routing import store
 from afriflow.routing.circuit import State
+from afriflow.routing.force import Decision
 from afriflow.routing.health import Turn
 
 _log = logger("routing")
@@ -30,8 +33,9 @@ HEALTH_CHANGED = "provider.health_changed"
 class HealthChange(msgspec.Struct, frozen=True, kw_only=True):
     """What a `provider.health_changed` event says.
 
-    state: failing, healthy, paused or resumed. operation: initiate (payments) or disburse (refunds and payouts), None
-    for both. operator: None = every one of the account. by, reason: of people alone.
+    state: failing, healthy, paused or resumed; forced_open, forced_closed or unforced. operation: initiate (payments)
+    or disburse (refunds and payouts), None for both. operator: None = every one of the account. by, reason: of people
+    alone. until: when what was forced ends by itself.
     """
 
     id: str
@@ -44,6 +48,7 @@ class HealthChange(msgspec.Struct, frozen=True, kw_only=True):
     asked_again_at: datetime | None = None
     by: str | None = None
     reason: str | None = None
+    until: datetime | None = None
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -55,12 +60,13 @@ class Told(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Announcer:
-    """Tells the merchant whose account it is."""
+    """Tells the merchant whose account it is. forced_seconds_max: how long people may hold a circuit open or closed."""
 
     database: Database
     accounts: Accounts
     ids: Ids
     clock: Clock
+    forced_seconds_max: int
 
     async def turned(self, account: Account, turns: Sequence[Turn]) -> None:
         """Tell which breakers of an account opened or closed; without the database it is only in the log."""
@@ -78,7 +84,7 @@ class Announcer:
             await self.accounts.pause(
                 connection, merchant_id=merchant_id, mode=mode, account_id=account_id, who=caller.who, why=why
             )
-            await self._tell_of_people(connection, caller, account_id, "paused", why)
+            await self._tell_of_people(connection, caller, account_id, state="paused", reason=why)
 
     async def resume(self, caller: Caller, account_id: str) -> None:
         """Put an account back. Raises NotFound."""
@@ -86,28 +92,63 @@ class Announcer:
             await self.accounts.resume(
                 connection, merchant_id=caller.merchant_id, mode=caller.mode, account_id=account_id
             )
-            await self._tell_of_people(connection, caller, account_id, "resumed", None)
+            await self._tell_of_people(connection, caller, account_id, state="resumed")
+
+    async def force(self, caller: Caller, account_id: str, decision: Decision) -> None:
+        """Hold a circuit open or closed for a time, whatever it learns. Raises NotFound, InvalidRequest."""
+        async with self.database.transaction() as connection:
+            account = await self.accounts.account(connection, caller.merchant_id, account_id)
+            forced = decision.about(account, caller.who, self.clock.now(), self.forced_seconds_max)
+            circuit = (forced.operation, forced.operator)
+            told = {"reason": forced.why, "until": forced.until}
+            state = "forced_open" if forced.is_open else "forced_closed"
+            await self._hold(connection, caller, account_id, circuit, forced, state=state, **told)
+
+    async def unforce(self, caller: Caller, account_id: str, operation: str, operator: str | None) -> None:
+        """Leave a circuit to what it learns again. Raises NotFound."""
+        async with self.database.transaction() as connection:
+            await self._hold(connection, caller, account_id, (operation, operator), None, state="unforced")
+
+    async def _hold(
+        self,
+        connection: Connection,
+        caller: Caller,
+        account_id: str,
+        circuit: tuple[str, str | None],
+        forced: Forced | None,
+        **change: Any,
+    ) -> None:
+        await self.accounts.put_forced(
+            connection,
+            merchant_id=caller.merchant_id,
+            mode=caller.mode,
+            account_id=account_id,
+            circuit=circuit,
+            forced=forced,
+            now=self.clock.now(),
+        )
+        operation, operator = circuit
+        change |= {"operation": operation, "operator": operator}
+        await self._tell_of_people(connection, caller, account_id, **change)
 
     async def _tell_of_people(
-        self, connection: Connection, caller: Caller, account_id: str, state: str, why: str | None
+        self, connection: Connection, caller: Caller, account_id: str, **change: Any
     ) -> None:
         account = await self.accounts.account(connection, caller.merchant_id, account_id)
-        change = HealthChange(
-            id=account.id,
-            provider=account.provider,
-            mode=account.mode.value,
-            state=state,
-            by=caller.who,
-            reason=why,
+        told = HealthChange(
+            id=account.id, provider=account.provider, mode=account.mode.value, by=caller.who, **change
         )
-        await self._tell(connection, account, change)
+        await self._tell(connection, account, told)
         await audit_log.write(
             connection,
             merchant_id=caller.merchant_id,
             who=caller.who,
-            action=f"account.{state}",
+            action=f"account.{told.state}",
             subject=account.id,
-            details={"mode": account.mode, "reason": why},
+            details={
+                "mode": account.mode,
+                **{name: value for name, value in change.items() if name != "state"},
+            },
         )
 
     def _change(self, account: Account, turn: Turn) -> HealthChange:

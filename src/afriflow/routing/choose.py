@@ -8,11 +8,14 @@ from typing import Any
 from afriflow.core.method import PaymentMethod
 from afriflow.core.money import Money
 from afriflow.merchants.accounts import Contract
+from afriflow.port.forced import Forced
 from afriflow.port.provider import Account, Authorization, Route, Spec
 from afriflow.routing.rules import Rule, Rules
+from afriflow.routing.standing import Peers, Score
 
-# Until when an account is not asked, under (its id, None), or an operator in it, under (its id, the operator's).
-Unhealthy = Mapping[tuple[str, str | None], datetime]
+# Until when an account is not asked, under (its id, None), or an operator in it, under (its id, the operator's);
+# where a person decided it, that decision.
+Unhealthy = Mapping[tuple[str, str | None], datetime | Forced]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +84,15 @@ def choose(
     *,
     unhealthy_until: Unhealthy | None = None,
     tried: Collection[str] = (),
+    peers: Peers | None = None,
 ) -> Decision:
     """Decide who is asked, in which order.
 
     contracts: the merchant's accounts of the right mode, by priority. unhealthy_until: breakers that are
-    open. tried: accounts that this payment has already been with.
+    open. tried: accounts that this payment has already been with. peers: how to compare how they have done lately.
     """
     rule = next((item for item in rules.rules if _fits(item, wish)), Rule())
-    able: list[tuple[tuple[int, ...], Candidate]] = []
+    able: list[Candidate] = []
     left_out: list[Verdict] = []
     for contract in contracts:
         route, code, facts = _route(wish, contract)
@@ -98,19 +102,34 @@ def choose(
         if route is None or code:
             left_out.append(Verdict(account.provider, account.id, code, facts))
             continue
-        able.append((_order(wish, contract, route, rule), Candidate(contract, route)))
-    able.sort(key=lambda item: item[0])
-    ranked = [
-        Verdict(
-            item.contract.account.provider,
-            item.contract.account.id,
-            "ranked" if rank > 1 else "chosen",
-            {},
-            rank,
-        )
-        for rank, (_, item) in enumerate(able, start=1)
-    ]
-    return Decision(tuple(candidate for _, candidate in able), (*ranked, *left_out))
+        able.append(Candidate(contract, route))
+    ranked = _ranked(wish, able, rule, peers)
+    verdicts = [_verdict(rank, ranked) for rank in range(1, len(ranked) + 1)]
+    return Decision(tuple(item.candidate for item in ranked), (*verdicts, *left_out))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """A candidate with what is expected of it. is_behind: others do so much better that it is asked after them."""
+
+    candidate: Candidate
+    score: Score | None
+    is_behind: bool
+
+
+def _ranked(wish: Wish, able: Sequence[Candidate], rule: Rule, peers: Peers | None) -> list[_Ranked]:
+    scores = [peers.score(item.contract, wish.method.operator) if peers else None for item in able]
+    behind = peers.are_behind(scores) if peers else [False] * len(able)
+    found = [_Ranked(*item) for item in zip(able, scores, behind, strict=True)]
+    return sorted(found, key=lambda item: _order(wish, item, rule))
+
+
+def _verdict(rank: int, ranked: Sequence[_Ranked]) -> Verdict:
+    """Say why a candidate has its rank, with the evidence that there is of how it has done."""
+    item, account = ranked[rank - 1], ranked[rank - 1].candidate.contract.account
+    facts = {} if item.score is None else {"percent": item.score.percent, "outcomes": item.score.outcomes}
+    code = "chosen" if rank == 1 else "behind" if item.is_behind else "ranked"
+    return Verdict(account.provider, account.id, code, facts, rank)
 
 
 def route_of(account: Account, spec: Spec, money: Money, method: PaymentMethod) -> Route | None:
@@ -205,21 +224,30 @@ def _barrier(
         return "excluded_by_rule", {}
     if contract.paused_at is not None:
         return "paused", {"reason": contract.paused_why or ""}
+    return _health(wish, account, unhealthy_until)
+
+
+def _health(wish: Wish, account: Account, unhealthy_until: Unhealthy) -> tuple[str, dict[str, Any]]:
     open_until = [
         unhealthy_until[account.id, operator]
-        for operator in {None, wish.method.operator}
+        for operator in (None, wish.method.operator)
         if (account.id, operator) in unhealthy_until
     ]
-    if open_until:
-        return "unhealthy", {"until": max(open_until).isoformat(timespec="seconds")}
+    for item in open_until:
+        if isinstance(item, Forced):
+            return "forced_open", {"until": item.until.isoformat(timespec="seconds"), "reason": item.why}
+    until = [item for item in open_until if isinstance(item, datetime)]
+    if until:
+        return "unhealthy", {"until": max(until).isoformat(timespec="seconds")}
     return "", {}
 
 
-def _order(wish: Wish, contract: Contract, route: Route, rule: Rule) -> tuple[int, ...]:
+def _order(wish: Wish, item: _Ranked, rule: Rule) -> tuple[int, ...]:
+    contract, route = item.candidate.contract, item.candidate.route
     names = (contract.account.id, contract.account.provider)
     preferred = min(
         (rule.prefer.index(name) for name in names if name in rule.prefer), default=len(rule.prefer)
     )
     # A payer who brought a code went through the operator's menu for it: use it where it counts.
     code_fits = (route.authorization is Authorization.OTP_FIRST) == wish.has_otp
-    return (0 if code_fits or not wish.has_otp else 1, preferred, contract.priority)
+    return (0 if code_fits or not wish.has_otp else 1, int(item.is_behind), preferred, contract.priority)

@@ -7,9 +7,10 @@ goes on from the last state that it saw, by the same rules. Losing them is harml
 
 import asyncio
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from types import MappingProxyType
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -17,6 +18,7 @@ from redis.exceptions import RedisError
 from afriflow.core.evidence import Failed, NotSent, Pending, Refused, Succeeded, Unclear, Word
 from afriflow.core.method import FailureCode
 from afriflow.observe.log import logger
+from afriflow.port.forced import Forced
 from afriflow.routing.circuit import BreakerLimits, Circuit, Seen, State, Verdict
 
 _log = logger("routing")
@@ -77,13 +79,24 @@ class Health:
             circuit.adopt(now, seen)
         return dict(zip(names, shared, strict=True))
 
-    async def ask(self, account_id: str, operation: str, operator: str | None) -> Permission:
+    async def ask(
+        self,
+        account_id: str,
+        operation: str,
+        operator: str | None,
+        forced: Mapping[str | None, Forced] = MappingProxyType({}),
+    ) -> Permission:
         """May this account be asked now? What it allows must be followed by `tell`.
 
-        Whom this process already knows to be closed is not asked for in Redis, and while it is unsure no more than
+        forced: the circuits, by operator, that a person has decided about; they are not asked themselves. Whom this process already knows to be closed is not asked for in Redis, and while it is unsure no more than
         the probes ask: a herd that meets a hung Redis would otherwise all be let through.
         """
-        keys, probe = _keys(account_id, operation, operator), f"{self._chance.getrandbits(64):016x}"
+        probe = f"{self._chance.getrandbits(64):016x}"
+        names = [None, operator] if operator else [None]
+        is_shut = any(forced[name].is_open for name in names if name in forced)
+        keys = [_key(account_id, operation, name) for name in names if name not in forced]
+        if is_shut or not keys:
+            return Permission(not is_shut, account_id, operation, operator, probe=probe)
         circuits = [self._circuit(key) for key in keys]
         here = [circuit.look(_now()) for circuit in circuits]
         if all(seen.allowed for seen in here):

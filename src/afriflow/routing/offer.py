@@ -10,6 +10,7 @@ from afriflow.merchants.accounts import Contract
 from afriflow.port.provider import Authorization
 from afriflow.routing.choose import Candidate, Unhealthy, Wish, choose
 from afriflow.routing.rules import Rules
+from afriflow.routing.standing import Peers
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ def offers(
     contracts: Sequence[Contract],
     rules: Rules,
     unhealthy_until: Unhealthy,
+    peers: Peers | None = None,
 ) -> list[Offer]:
     """List what can be offered: healthy before failing, the phone's operator first, then what people there use most.
 
@@ -48,7 +50,7 @@ def offers(
     found: list[Offer] = []
     for method in methods:
         wish = Wish(Money(amount_minor or 0, currency), method, amount_known=amount_minor is not None)
-        carriers = choose(wish, contracts, rules, unhealthy_until=unhealthy_until).candidates
+        carriers = choose(wish, contracts, rules, unhealthy_until=unhealthy_until, peers=peers).candidates
         healthy = bool(carriers)
         carriers = carriers or choose(wish, contracts, rules).candidates
         if carriers:

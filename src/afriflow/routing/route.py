@@ -14,11 +14,14 @@ from afriflow.db.engine import Connection, Database
 from afriflow.merchants import audit_log
 from afriflow.merchants.accounts import Accounts, Contract
 from afriflow.merchants.keys import Caller
+from afriflow.port.forced import Forced
 from afriflow.routing import store
-from afriflow.routing.choose import Decision, Wish, choose
+from afriflow.routing.choose import Decision, Unhealthy, Wish, choose
+from afriflow.routing.force import forced_now, overrule
 from afriflow.routing.health import Health
 from afriflow.routing.offer import Offer, offers
 from afriflow.routing.rules import Rules
+from afriflow.routing.standing import Peers, StandingLimits
 
 # The breakers of money in and money out: they fail apart.
 MONEY_IN, MONEY_OUT = "initiate", "disburse"
@@ -32,6 +35,7 @@ class Router:
     accounts: Accounts
     health: Health
     clock: Clock
+    standing_limits: StandingLimits
 
     async def route(self, caller: Caller, wish: Wish, *, tried: Collection[str] = ()) -> Decision:
         """Decide; the first candidate is asked first. Raises NoRoute when there is none."""
@@ -56,8 +60,10 @@ class Router:
             contracts = await self.accounts.contracts(connection, caller.merchant_id, caller.mode)
             rules = await rules_of(connection, caller)
         operators = [wish.method.operator] if wish.method.operator else []
-        unhealthy = await self.unhealthy(contracts, MONEY_OUT if wish.is_payout else MONEY_IN, operators)
-        return choose(wish, contracts, rules, unhealthy_until=unhealthy, tried=tried)
+        operation = MONEY_OUT if wish.is_payout else MONEY_IN
+        unhealthy = await self.unhealthy(contracts, operation, operators)
+        peers = Peers(operation, self.clock.now(), self.standing_limits)
+        return choose(wish, contracts, rules, unhealthy_until=unhealthy, tried=tried, peers=peers)
 
     async def offers(
         self, caller: Caller, country: Country, currency: str, amount_minor: int | None, predicted: str | None
@@ -68,18 +74,23 @@ class Router:
             rules = await rules_of(connection, caller)
         operators = [operator.id for operator in country.operators]
         unhealthy = await self.unhealthy(contracts, MONEY_IN, operators)
-        return offers(country, currency, amount_minor, predicted, contracts, rules, unhealthy)
+        peers = Peers(MONEY_IN, self.clock.now(), self.standing_limits)
+        return offers(country, currency, amount_minor, predicted, contracts, rules, unhealthy, peers)
 
     async def unhealthy(
         self, contracts: Collection[Contract], operation: str, operators: Collection[str]
-    ) -> dict[tuple[str, str | None], datetime]:
-        """Tell which breakers of these accounts and of these operators in them are open, and until when."""
-        return {
-            (contract.account.id, operator): self.clock.now() + timedelta(seconds=seen.wait_seconds)
-            for contract in contracts
-            for operator, seen in (await self.health.look(contract.account.id, operation, operators)).items()
-            if not seen.allowed
-        }
+    ) -> Unhealthy:
+        """Tell which breakers of these accounts and of these operators in them are open, and until when or by whom."""
+        now, found = self.clock.now(), dict[tuple[str, str | None], datetime | Forced]()
+        for contract in contracts:
+            account = contract.account
+            forced = forced_now(account, operation, now)
+            for operator, seen in (await self.health.look(account.id, operation, operators)).items():
+                decided = forced.get(operator)
+                after = overrule(seen, decided, now)
+                if not after.allowed:
+                    found[account.id, operator] = decided or now + timedelta(seconds=after.wait_seconds)
+        return found
 
 
 async def rules_of(connection: Connection, caller: Caller) -> Rules:

@@ -20,7 +20,7 @@ from afriflow.core.permission import Permission
 from afriflow.ledger import search_out
 from afriflow.ledger.present_out import Batch, Payout, Refund
 from afriflow.ledger.search import read_cursor
-from afriflow.ledger.search_out import list_disbursements, read_disbursement
+from afriflow.ledger.search_out import FilterOut, list_disbursements, read_disbursement
 from afriflow.web.auth import House, Who, require_key
 
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, description="rows of the answer")]
@@ -28,6 +28,8 @@ Cursor = Annotated[
     str | None, QueryParameter(name="cursor", max_length=200, description="`next_cursor` of a page")
 ]
 Status = Annotated[str | None, QueryParameter(name="status", description="processing, succeeded or failed")]
+NeedsReview = Annotated[bool | None, QueryParameter(name="needs_review")]
+Unresolved = Annotated[bool | None, QueryParameter(name="unresolved")]
 IdempotencyKey = Annotated[
     str | None,
     HeaderParameter(name="Idempotency-Key", description="new for each order, the same for each retry"),
@@ -80,10 +82,12 @@ class RefundController(Controller):
         cursor: Cursor = None,
         status: Status = None,
         transaction: Annotated[str | None, QueryParameter(name="transaction", max_length=64)] = None,
+        needs_review: NeedsReview = None,
+        unresolved: Unresolved = None,
     ) -> RefundPage:
         """List refunds of the key's mode, newest first."""
-        page = await _list(house, caller, "refund", limit, cursor, status, transaction)
-        return RefundPage(*page)
+        wanted = FilterOut(status, transaction, needs_review, unresolved)
+        return RefundPage(*await _list(house, caller, "refund", wanted, limit, cursor))
 
     @get("/{refund_id:str}", permission=Permission.REFUNDS_READ, summary="Read a refund")
     async def read(self, house: House, caller: Who, refund_id: FromPath[str]) -> Refund:
@@ -121,10 +125,18 @@ class PayoutController(Controller):
 
     @get("/", permission=Permission.PAYOUTS_READ, summary="List payouts")
     async def list_(
-        self, house: House, caller: Who, limit: Limit = 20, cursor: Cursor = None, status: Status = None
+        self,
+        house: House,
+        caller: Who,
+        limit: Limit = 20,
+        cursor: Cursor = None,
+        status: Status = None,
+        needs_review: NeedsReview = None,
+        unresolved: Unresolved = None,
     ) -> PayoutPage:
         """List payouts of the key's mode, newest first."""
-        return PayoutPage(*await _list(house, caller, "payout", limit, cursor, status, None))
+        wanted = FilterOut(status, None, needs_review, unresolved)
+        return PayoutPage(*await _list(house, caller, "payout", wanted, limit, cursor))
 
     @get("/{payout_id:str}", permission=Permission.PAYOUTS_READ, summary="Read a payout")
     async def read(self, house: House, caller: Who, payout_id: FromPath[str]) -> Payout:
@@ -177,22 +189,14 @@ class BatchController(Controller):
 
 
 async def _list(
-    house: House,
-    caller: Who,
-    kind: str,
-    limit: int,
-    cursor: str | None,
-    status: str | None,
-    transaction: str | None,
+    house: House, caller: Who, kind: str, wanted: FilterOut, limit: int, cursor: str | None
 ) -> tuple[list[Any], str | None]:
-    if status is not None and status not in _STATUSES:
+    if wanted.status is not None and wanted.status not in _STATUSES:
         raise InvalidRequest([FieldError("?status", "invalid_value", {"reason": ", ".join(_STATUSES)})])
     limit = min(limit, house.settings.page_limit_max)
     after = read_cursor(cursor) if cursor else None
     async with house.database.connection() as connection:
-        return await list_disbursements(
-            connection, caller, kind, limit=limit, after=after, status=status, transaction_id=transaction
-        )
+        return await list_disbursements(connection, caller, kind, wanted, limit=limit, after=after)
 
 
 def _created(body: bytes, *, replayed: bool) -> Any:

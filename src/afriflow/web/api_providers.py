@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from litestar import Controller, get, post
@@ -10,28 +10,54 @@ from litestar.params import FromPath, JSONBody
 
 from afriflow.core.permission import Permission
 from afriflow.merchants.accounts import Contract
+from afriflow.port.forced import Forced
 from afriflow.port.money_out import Refunds
-from afriflow.port.provider import Route
+from afriflow.port.provider import Account, Route
 from afriflow.routing.choose import carried
 from afriflow.routing.circuit import State
+from afriflow.routing.force import Decision, forced_now, overrule
 from afriflow.routing.route import MONEY_IN, MONEY_OUT
+from afriflow.routing.standing import score
 from afriflow.web.api_setup import read_id
 from afriflow.web.auth import House, Who, require_key
 
 
+class ShownForced(msgspec.Struct, frozen=True):
+    """What a person has decided about a breaker. state: open or closed, until a time at which it ends by itself."""
+
+    state: str
+    until: datetime
+    by: str
+    reason: str
+
+
 class ShownCircuit(msgspec.Struct, frozen=True):
-    """A breaker that is not closed. operator: null for the whole account."""
+    """A breaker that is not closed, or that a person holds. operator: null for the whole account.
+
+    state: its own, which goes on learning while it is forced. asked_again_at: null while it is asked.
+    """
 
     operation: str
     operator: str | None
     state: str
     asked_again_at: datetime | None
+    forced: ShownForced | None
+
+
+class ShownStanding(msgspec.Struct, frozen=True):
+    """How orders ended lately. percent: what to expect. outcomes: how many ends speak for it, the older the lighter."""
+
+    operation: str
+    operator: str | None
+    percent: int
+    outcomes: int
 
 
 class ShownAccount(msgspec.Struct, frozen=True):
     """A provider account, what it can carry and how it is. healthy: it takes payments, at least of some operators.
 
     routes, payout_routes: with the limits that the provider tells of this account. refunds: whether it can give back.
+    standings: only of operators of which something is known; an account far behind another is asked after it.
     """
 
     id: str
@@ -47,6 +73,7 @@ class ShownAccount(msgspec.Struct, frozen=True):
     healthy: bool
     asked_again_at: datetime | None
     circuits: tuple[ShownCircuit, ...]
+    standings: tuple[ShownStanding, ...]
     callback_url: str
     routes: tuple[Route, ...]
     payout_routes: tuple[Route, ...]
@@ -61,6 +88,26 @@ class PauseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /api/providers/{account}/pause. reason: for whoever wonders later."""
 
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+OperatorId = Annotated[str, msgspec.Meta(max_length=64, pattern="^[a-z0-9_]+$")]
+
+
+class ForceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /api/providers/{account}/force. operator: null for the account's own breaker. expires_in: seconds."""
+
+    state: Literal["open", "closed"]
+    operation: Literal["initiate", "disburse"]
+    expires_in: int
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    operator: OperatorId | None = None
+
+
+class UnforceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /api/providers/{account}/unforce."""
+
+    operation: Literal["initiate", "disburse"]
+    operator: OperatorId | None = None
 
 
 class ProviderController(Controller):
@@ -99,6 +146,33 @@ class ProviderController(Controller):
         await house.announcer.resume(caller, read_id(account_id))
         return AccountList(await shown_accounts(house, caller))
 
+    @post(
+        "/{account_id:str}/force",
+        permission=Permission.PROVIDERS_WRITE,
+        status_code=200,
+        summary="Hold a breaker open or closed for a time",
+    )
+    async def force(
+        self, house: House, caller: Who, account_id: FromPath[str], data: JSONBody[ForceRequest]
+    ) -> AccountList:
+        """Hold a breaker open (not asked) or closed (asked whatever it learned), until a time."""
+        wanted = (data.operation, data.operator, data.state == "open", data.expires_in, data.reason)
+        await house.announcer.force(caller, read_id(account_id), Decision(*wanted))
+        return AccountList(await shown_accounts(house, caller))
+
+    @post(
+        "/{account_id:str}/unforce",
+        permission=Permission.PROVIDERS_WRITE,
+        status_code=200,
+        summary="Leave a breaker to itself again",
+    )
+    async def unforce(
+        self, house: House, caller: Who, account_id: FromPath[str], data: JSONBody[UnforceRequest]
+    ) -> AccountList:
+        """Leave a breaker to what it learns again, before its time is over."""
+        await house.announcer.unforce(caller, read_id(account_id), data.operation, data.operator)
+        return AccountList(await shown_accounts(house, caller))
+
 
 async def shown_accounts(house: House, caller: Who) -> list[ShownAccount]:
     """Show a merchant's accounts in one mode; used by the API and the dashboard."""
@@ -108,11 +182,12 @@ async def shown_accounts(house: House, caller: Who) -> list[ShownAccount]:
 
 
 async def _show(house: House, item: Contract) -> ShownAccount:
-    spec, circuits = item.spec, list[ShownCircuit]()
+    spec, circuits, now = item.spec, list[ShownCircuit](), house.clock.now()
     for operation, routes in ((MONEY_IN, spec.routes), (MONEY_OUT, spec.payout_routes)):
-        circuits += await _circuits(house, item.account.id, operation, routes)
+        circuits += await _circuits(house, item.account, operation, routes, now)
     whole = next((found for found in circuits if (found.operation, found.operator) == (MONEY_IN, None)), None)
-    is_open = whole is not None and whole.state == State.OPEN
+    asked_again_at = whole.asked_again_at if whole is not None else None
+    scores = [(found, score(found, now, house.router.standing_limits)) for found in item.standings]
     return ShownAccount(
         id=item.account.id,
         object="provider_account",
@@ -124,9 +199,14 @@ async def _show(house: House, item: Contract) -> ShownAccount:
         paused_at=item.paused_at,
         paused_by=item.paused_by,
         paused_reason=item.paused_why,
-        healthy=not is_open,
-        asked_again_at=whole.asked_again_at if whole is not None and is_open else None,
+        healthy=asked_again_at is None,
+        asked_again_at=asked_again_at,
         circuits=tuple(circuits),
+        standings=tuple(
+            ShownStanding(found.operation, found.operator, expected.percent, expected.outcomes)
+            for found, expected in scores
+            if expected.outcomes
+        ),
         callback_url=item.account.callback_url,
         routes=carried(item, outgoing=False),
         payout_routes=carried(item, outgoing=True),
@@ -135,18 +215,26 @@ async def _show(house: House, item: Contract) -> ShownAccount:
 
 
 async def _circuits(
-    house: House, account_id: str, operation: str, routes: Sequence[Route]
+    house: House, account: Account, operation: str, routes: Sequence[Route], now: datetime
 ) -> list[ShownCircuit]:
-    operators = sorted({route.operator for route in routes if route.operator})
-    seen = await house.health.look(account_id, operation, operators)
-    now = house.clock.now()
-    return [
-        ShownCircuit(
-            operation,
-            operator,
-            item.state.value,
-            now + timedelta(seconds=item.wait_seconds) if item.state is State.OPEN else None,
-        )
-        for operator, item in seen.items()
-        if item.state is not State.CLOSED
-    ]
+    """Show the breakers of an operation that are not closed, or that a person holds."""
+    forced = forced_now(account, operation, now)
+    known = (*(route.operator for route in routes), *forced)
+    operators = sorted({operator for operator in known if operator})
+    shown = list[ShownCircuit]()
+    for operator, seen in (await house.health.look(account.id, operation, operators)).items():
+        decided = forced.get(operator)
+        after = overrule(seen, decided, now)
+        is_shut = not after.allowed and (decided is not None or seen.state is State.OPEN)
+        asked_again_at = now + timedelta(seconds=after.wait_seconds) if is_shut else None
+        if seen.state is not State.CLOSED or decided is not None:
+            shown.append(
+                ShownCircuit(operation, operator, seen.state.value, asked_again_at, _forced(decided))
+            )
+    return shown
+
+
+def _forced(decided: Forced | None) -> ShownForced | None:
+    if decided is None:
+        return None
+    return ShownForced("open" if decided.is_open else "closed", decided.until, decided.by, decided.why)

@@ -5,13 +5,13 @@ from typing import Any
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath
 
-from afriflow.checkout.resolve import Decision
 from afriflow.core.errors import Refusal
 from afriflow.core.permission import Permission
 from afriflow.jobs.held import explained_jobs
 from afriflow.merchants.release import release
 from afriflow.web.auth import House, Who, require_person
 from afriflow.web.dashboard import back_to, dashboard_page, read_id
+from afriflow.web.dashboard_out import read_decision
 from afriflow.web.form import read_form, require_own_page
 from afriflow.web.render import go_to
 from afriflow.web.sign_in import HOME
@@ -50,16 +50,9 @@ class DecisionPages(Controller):
         attempt_id: FromPath[str],
     ) -> Response[None]:
         """End an attempt as a person knows that it ended."""
-        form = await read_form(request)
-        reason, proof = (form.get(name, "")[:_WORDS_MAX] for name in ("reason", "proof"))
-        if not (reason and proof) or form.get("as") not in {"succeeded", "failed"}:
+        decision = read_decision(await read_form(request))
+        if decision is None:
             return back_to(transaction_id, "reason_missing")
-        decision = Decision(
-            succeeded=form["as"] == "succeeded",
-            reason=reason,
-            proof=proof,
-            operator_reference=form.get("operator_reference", "")[:_WORDS_MAX] or None,
-        )
         try:
             await house.resolver.resolve(caller, read_id(transaction_id), read_id(attempt_id), decision)
         except Refusal as refusal:

@@ -1,5 +1,6 @@
 """The dashboard's second half: the merchant's contracts with providers, and where its servers are told."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from afriflow.core.permission import Permission
 from afriflow.delivery.endpoints import Endpoint, add_endpoint, endpoints_of, remove_endpoint
 from afriflow.delivery.search import latest_deliveries
 from afriflow.routing.announce import changes_of
+from afriflow.routing.force import Decision
+from afriflow.routing.route import MONEY_IN, MONEY_OUT
 from afriflow.web.api_providers import shown_accounts
 from afriflow.web.api_setup import check_endpoint_url
 from afriflow.web.auth import House, Who, require_person
@@ -24,6 +27,9 @@ _DELIVERIES = 20
 _CHANGES = 5
 _REASON_CHARACTERS_MAX = 200
 _ID_CHARACTERS_MAX = 64
+# How long people hold a breaker on the page; the API takes any time.
+_FORCE_MINUTES = (15, 60, 6 * 60, 24 * 60)
+_FORCES = tuple(itertools.product(("open", "closed"), (MONEY_IN, MONEY_OUT)))
 
 
 class ProviderPages(Controller):
@@ -57,8 +63,39 @@ class ProviderPages(Controller):
         await house.announcer.resume(caller, _id(account_id))
         return go_to(f"{HOME}/providers?done=resume")
 
+    @post("/{account_id:str}/force", permission=Permission.PROVIDERS_WRITE, fresh_proof=False)
+    async def force(
+        self, request: Request[Any, Any, Any], house: House, caller: Who, account_id: FromPath[str]
+    ) -> Response[Any]:
+        """Hold a breaker open or closed for a time; somebody will ask why, so a reason is wanted."""
+        form = await read_form(request)
+        reason, minutes = form.get("reason", "")[:_REASON_CHARACTERS_MAX], form.get("minutes", "")
+        known = (form.get("state"), form.get("operation")) in _FORCES and minutes in map(str, _FORCE_MINUTES)
+        if not (reason and known):
+            return await self._page(request, house, caller, wrong_force=account_id)
+        wanted = (form["operation"], form.get("operator") or None, form["state"] == "open")
+        decision = Decision(*wanted, seconds=60 * int(minutes), why=reason)
+        await house.announcer.force(caller, _id(account_id), decision)
+        return go_to(f"{HOME}/providers?done=force")
+
+    @post("/{account_id:str}/unforce", permission=Permission.PROVIDERS_WRITE, fresh_proof=False)
+    async def unforce(
+        self, request: Request[Any, Any, Any], house: House, caller: Who, account_id: FromPath[str]
+    ) -> Response[None]:
+        """Leave a breaker to itself again."""
+        form = await read_form(request)
+        place = (form.get("operation", ""), form.get("operator") or None)
+        await house.announcer.unforce(caller, _id(account_id), *place)
+        return go_to(f"{HOME}/providers?done=unforce")
+
     async def _page(
-        self, request: Request[Any, Any, Any], house: House, caller: Who, wrong_at: str = ""
+        self,
+        request: Request[Any, Any, Any],
+        house: House,
+        caller: Who,
+        *,
+        wrong_at: str = "",
+        wrong_force: str = "",
     ) -> Response[str]:
         accounts = await shown_accounts(house, caller)
         async with house.database.connection() as connection:
@@ -70,10 +107,12 @@ class ProviderPages(Controller):
             request,
             caller,
             "providers.html",
-            status=422 if wrong_at else 200,
+            status=422 if wrong_at or wrong_force else 200,
             accounts=accounts,
             changes=changes,
             wrong_at=wrong_at,
+            wrong_force=wrong_force,
+            force_minutes=_FORCE_MINUTES,
         )
 
 

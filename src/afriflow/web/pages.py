@@ -7,6 +7,7 @@ from afriflow.web.dashboard_audit_log import AuditLogPages
 from afriflow.web.dashboard_desk import DecisionPages, JobPages
 from afriflow.web.dashboard_links import LinkPages
 from afriflow.web.dashboard_me import OwnPages
+from afriflow.web.dashboard_out import MoneyOutPages
 from afriflow.web.dashboard_setup import ProviderPages, WebhookPages
 from afriflow.web.dashboard_team import TeamPages
 
@@ -29,6 +30,7 @@ PAGES = [
     welcome.show_welcome,
     welcome.set_password,
     PaymentPages,
+    MoneyOutPages,
     ProviderPages,
     WebhookPages,
     LinkPages,

@@ -42,18 +42,24 @@ def tell(events: Sequence[Record], attempts: Sequence[ShownAttempt], language: s
     return [_moment(event, titles.get(event["attempt_id"] or "", ""), language) for event in events]
 
 
+def tell_out(events: Sequence[Record], provider: str, language: str) -> list[Moment]:
+    """Put a refund's or payout's events into words, oldest first: nobody pays here, somebody is paid."""
+    return [_moment(event, provider_title(provider), language, "event_out_") for event in events]
+
+
 def provider_title(name: str) -> str:
     """Give the name that people know a provider by; its id where it is not installed any more."""
     spec = specs().get(name)
     return spec.title if spec else name
 
 
-def _moment(event: Record, provider: str, language: str) -> Moment:
+def _moment(event: Record, provider: str, language: str, words: str = "event_") -> Moment:
     kind: str = event["kind"].lower()
+    words = words if f"dashboard.{words}{kind}" in keys(language) else "event_"
     facts: Mapping[str, Any] = event["facts"]
     return Moment(
         at=event["created_at"],
-        sentence=_sentence(f"dashboard.event_{kind}", event["kind"], language, provider=provider),
+        sentence=_sentence(f"dashboard.{words}{kind}", event["kind"], language, provider=provider),
         source=_sentence(f"dashboard.source_{event['source']}", event["source"], language),
         tone=_TONES.get(kind, ""),
         facts=tuple(_facts(facts, language)),

@@ -1,0 +1,188 @@
+"""The dashboard's page of money out: refunds and payouts with their stories, and what people decide about them."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from litestar import Controller, Request, Response, get, post
+from litestar.params import FromPath
+
+from afriflow.checkout.resolve import Decision
+from afriflow.core.errors import InvalidRequest, NotFound, Refusal
+from afriflow.core.permission import Permission
+from afriflow.delivery.search import deliveries_of
+from afriflow.ledger.present_out import show_disbursement
+from afriflow.ledger.search import read_cursor, story_of
+from afriflow.ledger.search_out import FilterOut, disbursement_of, list_disbursements
+from afriflow.web.auth import House, Who, require_person
+from afriflow.web.dashboard import dashboard_page, read_id
+from afriflow.web.form import read_form, read_query, require_own_page
+from afriflow.web.render import go_to, page_language
+from afriflow.web.sign_in import HOME
+from afriflow.web.story import tell_out
+
+_ROWS = 25
+_KINDS = {"payouts": "payout", "refunds": "refund"}
+_STATUSES = ("processing", "succeeded", "failed", "needs_review", "unresolved")
+_WORDS_MAX = 500
+
+
+class MoneyOutPages(Controller):
+    """Refunds and payouts for people: whoever may see the ones may see the others."""
+
+    path = f"{HOME}/money-out"
+    guards = [require_own_page, require_person]
+    include_in_schema = False
+
+    @get("/", permission=Permission.PAYOUTS_READ)
+    async def to_payouts(self) -> Response[None]:
+        """Begin with payouts."""
+        return go_to(f"{HOME}/money-out/payouts")
+
+    @get("/{kind:str}", permission=Permission.PAYOUTS_READ)
+    async def list_(
+        self, request: Request[Any, Any, Any], house: House, caller: Who, kind: FromPath[str]
+    ) -> Response[Any]:
+        """List refunds or payouts, newest first, narrowed to a status or to what waits for a person."""
+        found, status = _kind(kind), read_query(request, "status")
+        status = status if status in _STATUSES else ""
+        cursor = read_query(request, "cursor")
+        wanted = FilterOut(
+            status=status if status in _STATUSES[:3] else None,
+            needs_review=True if status == "needs_review" else None,
+            unresolved=True if status == "unresolved" else None,
+        )
+        here = f"{HOME}/money-out/{kind}"
+        try:
+            after = read_cursor(cursor) if cursor else None
+        except InvalidRequest:  # a cursor that was cut off: begin anew
+            return go_to(here)
+        async with house.database.connection() as connection:
+            shown, following = await list_disbursements(
+                connection, caller, found, wanted, limit=_ROWS, after=after
+            )
+        asked = {"status": status}
+        return dashboard_page(
+            request,
+            caller,
+            "money_out.html",
+            shown=shown,
+            kind=kind,
+            kinds=tuple(_KINDS),
+            status_wanted=status,
+            statuses=_STATUSES,
+            next_url=f"{here}?{urlencode({**asked, 'cursor': following})}" if following else None,
+            first_url=f"{here}?{urlencode(asked)}" if cursor else None,
+        )
+
+    @get("/{kind:str}/{disbursement_id:str}", permission=Permission.PAYOUTS_READ)
+    async def read(
+        self,
+        request: Request[Any, Any, Any],
+        house: House,
+        caller: Who,
+        kind: FromPath[str],
+        disbursement_id: FromPath[str],
+    ) -> Response[str]:
+        """Show one refund or payout with everything that happened to it."""
+        found, merchant_id = read_id(disbursement_id), caller.merchant_id
+        async with house.database.connection() as connection:
+            row = await disbursement_of(connection, caller, _kind(kind), found)
+            events = await story_of(connection, merchant_id, found)
+            deliveries = await deliveries_of(connection, merchant_id, caller.mode, found)
+        return dashboard_page(
+            request,
+            caller,
+            "disbursement.html",
+            row=row,
+            kind=kind,
+            shown=show_disbursement(row),
+            moments=tell_out(events, row["provider"], page_language(request, caller.language)),
+            deliveries=deliveries,
+            outcomes=[
+                outcome
+                for outcome in ("succeeded", "failed")
+                if house.resolver.may_resolve(row, row, succeeded=outcome == "succeeded")
+            ],
+        )
+
+    @post("/{kind:str}/{disbursement_id:str}/verify", permission=Permission.PAYOUTS_READ)
+    async def verify(
+        self, house: House, caller: Who, kind: FromPath[str], disbursement_id: FromPath[str]
+    ) -> Response[None]:
+        """Ask the provider now."""
+        try:
+            await house.disburser.verify(caller, _kind(kind), read_id(disbursement_id))
+        except Refusal as refusal:
+            return _back_to(kind, disbursement_id, refusal)
+        return _back_to(kind, disbursement_id, "verify")
+
+    @post("/{kind:str}/{disbursement_id:str}/review", permission=Permission.TRANSACTIONS_RESOLVE)
+    async def review(
+        self,
+        request: Request[Any, Any, Any],
+        house: House,
+        caller: Who,
+        kind: FromPath[str],
+        disbursement_id: FromPath[str],
+    ) -> Response[None]:
+        """Take a refund or payout off the table; somebody will ask why, so a reason is wanted."""
+        _kind(kind)
+        reason = (await read_form(request)).get("reason", "")[:_WORDS_MAX]
+        if not reason:
+            return _back_to(kind, disbursement_id, "reason_missing")
+        try:
+            await house.resolver.review_out(caller, read_id(disbursement_id), reason)
+        except Refusal as refusal:
+            return _back_to(kind, disbursement_id, refusal)
+        return _back_to(kind, disbursement_id, "review")
+
+    @post("/{kind:str}/{disbursement_id:str}/resolve", permission=Permission.TRANSACTIONS_RESOLVE)
+    async def resolve(
+        self,
+        request: Request[Any, Any, Any],
+        house: House,
+        caller: Who,
+        kind: FromPath[str],
+        disbursement_id: FromPath[str],
+    ) -> Response[None]:
+        """End a refund or payout as a person knows that it ended."""
+        _kind(kind)
+        decision = read_decision(await read_form(request))
+        if decision is None:
+            return _back_to(kind, disbursement_id, "reason_missing")
+        try:
+            await house.resolver.resolve_out(caller, read_id(disbursement_id), decision)
+        except Refusal as refusal:
+            return _back_to(kind, disbursement_id, refusal)
+        return _back_to(kind, disbursement_id, "resolve")
+
+
+def read_decision(form: dict[str, str]) -> Decision | None:
+    """Read how somebody decided that an order ended; None where the reason, the proof or the decision is missing."""
+    reason, proof = (form.get(name, "")[:_WORDS_MAX] for name in ("reason", "proof"))
+    if not (reason and proof) or form.get("as") not in {"succeeded", "failed"}:
+        return None
+    return Decision(
+        succeeded=form["as"] == "succeeded",
+        reason=reason,
+        proof=proof,
+        operator_reference=form.get("operator_reference", "")[:_WORDS_MAX] or None,
+    )
+
+
+def _kind(word: str) -> str:
+    """Read what an address names. Raises NotFound."""
+    if word not in _KINDS:
+        raise NotFound(id="")
+    return _KINDS[word]
+
+
+def _back_to(kind: str, disbursement_id: str, outcome: str | Refusal) -> Response[None]:
+    """Show it again with what the click did. Raises NotFound again: there is nothing to show."""
+    if isinstance(outcome, NotFound):
+        raise outcome
+    if isinstance(outcome, Refusal):
+        query = {"refused": outcome.code, "word": str(outcome.facts.get("status", ""))}
+    else:
+        query = {"done": outcome}
+    return go_to(f"{HOME}/money-out/{_kind(kind)}s/{read_id(disbursement_id)}?{urlencode(query)}")
