@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import sys
 import uuid
 from collections.abc import AsyncIterator
@@ -26,16 +27,20 @@ class Desk:
     def __init__(self, fleet: Fleet, merchant: Any, person: aiohttp.ClientSession, environment: Any) -> None:
         self.fleet, self.house, self.merchant = fleet, fleet.house, merchant
         self.person, self.environment = person, environment
+        self.form_token = ""
         self.merchant_id = fleet.ready.merchant.merchant_id
 
     async def comes_in(self) -> None:
         ready = self.fleet.ready.merchant
         where, _ = await self.posts("sign-in", email=ready.email, password=ready.password)
         assert where == "/dashboard"
+        found = re.search(r'name="form_token" value="(\w+)"', await self.sees(""))
+        assert found
+        self.form_token = found[1]
 
     async def posts(self, path: str, **form: str) -> tuple[str, int]:
         """Send a form of the dashboard; gives where it leads, and the status."""
-        headers = {"origin": self.fleet.url}
+        headers, form = {"origin": self.fleet.url}, {"form_token": self.form_token, **form}
         url = f"{self.fleet.url}/dashboard/{path}"
         async with self.person.post(url, data=form, headers=headers, allow_redirects=False) as response:
             return response.headers.get("location", ""), response.status
