@@ -4,12 +4,8 @@ import ipaddress
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, cast
 
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 from afriflow.checkout.batch import Batcher
 from afriflow.checkout.bulkhead import BulkheadLimits, Bulkheads
@@ -32,6 +28,7 @@ from afriflow.checkout.session import Sessions
 from afriflow.core.clock import Clock, SystemClock
 from afriflow.core.ids import Ids
 from afriflow.db.engine import Database
+from afriflow.db.redis import open_redis
 from afriflow.delivery.deliver import Deliverer, DeliveryLimits
 from afriflow.delivery.target import Targets
 from afriflow.inbox.process import Processor
@@ -187,7 +184,7 @@ def put_together(ground: Ground) -> Assembly:
 
 
 async def _open(settings: Settings, clock: Clock) -> Ground:
-    redis, chance = open_redis(settings), random.SystemRandom()
+    redis, chance = open_redis(settings.redis_url, settings.redis_timeout_seconds), random.SystemRandom()
     vault = open_vault(settings, chance.randbytes)
     database = await Database.connect(
         settings.database_url,
@@ -216,31 +213,6 @@ def _open_lines(settings: Settings, networks: Sequence[str]) -> Lines:
         connections_max=settings.provider_connections_max,
         reach=Reach([ipaddress.ip_network(network) for network in networks]),
         private_in_test=settings.allow_private_addresses,
-    )
-
-
-class _Redis(Redis):
-    """A client that says of a server that is gone what its callers listen for.
-
-    Under uvloop a connection that died between two commands answers the next one with a RuntimeError.
-    """
-
-    async def execute_command(self, *args: Any, **options: Any) -> Any:
-        try:
-            return cast("Any", await super().execute_command(*args, **options))  # pyright: ignore[reportUnknownMemberType]
-        except RuntimeError as error:
-            if "closed" not in str(error):
-                raise
-            raise RedisConnectionError(str(error)) from error
-
-
-def open_redis(settings: Settings) -> "Redis":
-    """Make a client that never retries and never waits: past its bound we go on without Redis."""
-    return _Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
-        settings.redis_url,
-        socket_timeout=settings.redis_timeout_seconds,
-        socket_connect_timeout=settings.redis_timeout_seconds,
-        retry=Retry(NoBackoff(), 0),
     )
 
 

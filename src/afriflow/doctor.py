@@ -6,12 +6,12 @@ import asyncpg
 from alembic.script import ScriptDirectory
 from redis.exceptions import RedisError
 
-from afriflow.assembly import open_redis
 from afriflow.core.clock import SystemClock
 from afriflow.core.errors import AfriFlowError
 from afriflow.db.condition import condition_of
 from afriflow.db.engine import Database
 from afriflow.db.migrate import alembic_config
+from afriflow.db.redis import open_redis
 from afriflow.jobs.held import held_jobs
 from afriflow.port.examine import Finding
 from afriflow.preflight import Preflight, look
@@ -61,7 +61,7 @@ async def _database(settings: Settings) -> list[Finding]:
 async def _redis(settings: Settings) -> Finding:
     if not settings.redis_url:
         return Finding("redis_missing", good=False)
-    redis = open_redis(settings)
+    redis = open_redis(settings.redis_url, settings.redis_timeout_seconds)
     try:
         await redis.ping()  # pyright: ignore[reportUnknownMemberType]
     except (RedisError, OSError) as error:

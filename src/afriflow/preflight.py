@@ -15,13 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from redis.exceptions import RedisError
 
-from afriflow.assembly import open_redis
 from afriflow.core.errors import SchemaOld, UnsafeSettings
 from afriflow.core.language import say
 from afriflow.core.transaction import Mode
 from afriflow.db.condition import Durability, durability_of, may_rewrite_history
 from afriflow.db.engine import Connection, Record, dedicated_connection
 from afriflow.db.migrate import is_behind
+from afriflow.db.redis import open_redis
 from afriflow.merchants import store
 from afriflow.merchants.unlock import wrapping_keys
 from afriflow.observe.log import logger
@@ -141,7 +141,7 @@ def _accounts(accounts: Sequence[Record]) -> Iterable[Finding]:
 
 async def _eviction(settings: Settings) -> list[Finding]:
     """Ask whether Redis throws away what it holds when it is full; many that are rented out do not answer that."""
-    redis = open_redis(settings)
+    redis = open_redis(settings.redis_url, settings.redis_timeout_seconds)
     try:
         answer = cast("dict[str, str]", await redis.config_get("maxmemory-policy"))  # pyright: ignore[reportUnknownMemberType]
     except (RedisError, OSError):

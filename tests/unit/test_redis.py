@@ -6,8 +6,7 @@ import pytest
 import uvloop
 from redis.exceptions import RedisError
 
-from afriflow.assembly import open_redis
-from afriflow.settings import Settings
+from afriflow.db.redis import open_redis
 
 
 async def ask_a_server_that_goes_away() -> None:
@@ -21,7 +20,7 @@ async def ask_a_server_that_goes_away() -> None:
 
     server = await asyncio.start_server(answer_once, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    redis = open_redis(Settings(redis_url=f"redis://127.0.0.1:{port}", redis_timeout_seconds=1))
+    redis = open_redis(f"redis://127.0.0.1:{port}", 1)
     await redis.get("a")
     [connection] = redis.connection_pool._available_connections
     connection._writer.transport.abort()
