@@ -49,6 +49,7 @@ async def test_from_a_password_to_a_team(desk: Desk, visit: Any, shoot: Any) -> 
     await shoot(page, "people-recovery-codes-phone")
     await page.get_by_role("link", name="Je les ai gardés").click()
     await page.get_by_role("link", name="Équipe").click()
+    await expect(page.get_by_role("link", name="Équipe")).to_be_in_viewport()
     await page.fill("#email", "moussa@sandaga.test")
     await page.select_option("#role", "finance")
     await page.get_by_role("button", name="Créer une invitation").click()

@@ -1,4 +1,5 @@
-// Comforts only, every page works without: a form is sent once, and a waiting page notices what is new.
+// Comforts only, every page works without: a form is sent once, the menu shows where one is, and a waiting page
+// notices what is new.
 (() => {
   "use strict";
   for (const form of document.querySelectorAll("form[data-once]")) {
@@ -7,6 +8,9 @@
     // Going back shows the page as it was left: the button must work again.
     addEventListener("pageshow", () => { button.disabled = false; });
   }
+  // On a phone the menu is wider than the screen: it begins where one is.
+  const here = document.querySelector(".tabs [aria-current]");
+  if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft;
   const watched = document.querySelector("[data-watch]");
   if (!watched) return;
   const { watch, state, every } = watched.dataset;
