@@ -138,3 +138,11 @@ def test_each_rule_sees_its_own_violation(step: str, fault: str) -> None:
 )
 def test_what_holds_up_nobody_passes(step: str) -> None:
     assert wrong_in(step) == []
+
+
+def test_the_steps_are_one_chain_each_named_by_its_place_in_it() -> None:
+    paths = sorted(path for path in VERSIONS.glob("*.py") if path.name[0].isdigit())
+    said = re.compile(r'^(?:down_)?revision = "?(\d{4}|None)"?$', re.MULTILINE)
+    chain = [(path.name[:4], *said.findall(path.read_text("utf-8"))) for path in paths]
+    places = [f"{place:04}" for place in range(1, len(paths) + 1)]
+    assert chain == list(zip(places, places, ["None", *places], strict=False))
