@@ -13,13 +13,18 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
+import asyncpg
 import pytest
 from desk import Desk, opened
 
 from afriflow.db.migrate import migrate
 from afriflow.local.servers import LocalServers
+from afriflow.merchants.unlock import open_vault
+from afriflow.merchants.vault import Vault
+from afriflow.settings import Settings
 from afriflow.torture.fleet import Fleet
 
 SOURCE = Path(__file__).parents[1] / "src"
@@ -272,6 +277,29 @@ async def eventually(
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds} s for {what}, last seen: {seen}")
         await asyncio.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def rows_url(demo: dict[str, Any]) -> str:
+    """Where the demo's own database is."""
+    home = Path(demo["home"])
+    note = home / "sockets"
+    folder = note.read_text() if note.exists() else str(home / "run")
+    return f"postgresql://afriflow@/afriflow?host={quote(folder)}&port=5432"
+
+
+@pytest.fixture(scope="session")
+async def rows(rows_url: str) -> AsyncIterator[Any]:
+    """The demo's own database, to see what was kept."""
+    opened = await asyncpg.connect(rows_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="session")
+def vault(demo: dict[str, Any]) -> Vault:
+    """What the demo seals and hashes with."""
+    return open_vault(Settings(home=Path(demo["home"])))
 
 
 @pytest.fixture(scope="session")

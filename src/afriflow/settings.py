@@ -261,6 +261,13 @@ class Settings:
     )
     job_log_days: int = _setting(7, "how long the queue's own log is kept")
 
+    key_use_seconds: int = _setting(
+        60, "that an API key was used is written this seldom: nobody asks to the second, and rows are dear"
+    )
+    key_grace_seconds: int = _setting(
+        _DAY, "how long a replaced API key stays good: long enough to set the new one on every server"
+    )
+
     dashboard_session_seconds: int = _setting(
         12 * _HOUR, "a working day; then the password is asked for again"
     )

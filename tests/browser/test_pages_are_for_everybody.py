@@ -61,7 +61,13 @@ async def test_the_dashboard_is_accessible(
     await clean(page)
     page = await signed_in(dark=dark, wide=wide, bypass_csp=True)
     await clean(page)
-    for path in ("/providers", "/webhooks", "?q=nobody-has-this", f"/transactions/{demo['first_payment']}"):
+    for path in (
+        "/providers",
+        "/webhooks",
+        "/keys",
+        "?q=nobody-has-this",
+        f"/transactions/{demo['first_payment']}",
+    ):
         await page.goto(demo["dashboard_url"] + path)
         for summary in await page.locator("details.box summary").all():
             await summary.click()

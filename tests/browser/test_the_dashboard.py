@@ -102,6 +102,44 @@ async def test_an_endpoint_is_added_shown_its_secret_once_and_removed(signed_in:
     await expect(page.get_by_text("https://shop.example/hooks")).to_have_count(0)
 
 
+async def test_a_key_is_made_shown_once_replaced_and_revoked(
+    merchant: Any, people: Any, demo: dict[str, Any], session: Any, signed_in: Any, shoot: Any
+) -> None:
+    """What is wrong is said and nothing ticked is lost; the key works, its successor beside it, until it is revoked."""
+    page = await signed_in()
+    await page.get_by_role("link", name="API keys").click()
+    await page.get_by_label("Name", exact=True).fill("Accounting")
+    await page.get_by_role("radio", name=re.compile("Only what you choose")).check()
+    for box in await page.get_by_role("checkbox").all():
+        await box.uncheck()
+    await page.get_by_role("button", name="Make the key").click()
+    await expect(page.locator("#wrong-key")).to_have_text("Choose what the key may do.")
+    await expect(page.get_by_label("Name", exact=True)).to_have_value("Accounting")
+    await page.get_by_label("See payments").check()
+    await page.get_by_role("button", name="Make the key").click()
+    secret = page.locator(".secret")
+    await expect(secret).to_have_text(re.compile(r"^sk_test_\w{49}$"))
+    key = str(await secret.text_content())
+    await shoot(page, "dashboard-keys")
+    await page.goto(page.url)
+    await expect(secret).to_have_count(0)
+
+    async def answers(key: str, path: str = "/api/transactions") -> int:
+        accountant, _ = people(session, demo["url"], key, demo["phone_url"])
+        return (await accountant.call("GET", path))[0]
+
+    assert [await answers(key), await answers(key, "/api/payouts")] == [200, 403]
+    await page.get_by_role("button", name="Replace Accounting").click()
+    follower = str(await secret.text_content())
+    assert [await answers(key), await answers(follower)] == [200, 200]
+    await expect(page.get_by_text(re.compile("^Replaced, good until"))).to_be_visible()
+    for _ in range(2):
+        await page.get_by_text("Revoke", exact=True).first.click()
+        await page.get_by_role("button", name="Revoke now").first.click()
+        await expect(page.get_by_text("The key is revoked.")).to_be_visible()
+    assert [await answers(key), await answers(follower)] == [401, 401]
+
+
 async def test_live_mode_is_another_world_that_says_how_to_begin(signed_in: Any, shoot: Any) -> None:
     """No test payment shows there, and the test ribbon is gone."""
     page = await signed_in()

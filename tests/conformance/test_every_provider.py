@@ -31,7 +31,7 @@ from conftest import eventually
 from afriflow.assembly import assemble
 from afriflow.core.transaction import Mode
 from afriflow.merchants.accounts import make_merchant
-from afriflow.merchants.keys import make_key
+from afriflow.merchants.api_keys import make_key
 from afriflow.port.factory import specs
 from afriflow.port.money_out import Payouts, Refunds
 from afriflow.settings import Settings

@@ -9,9 +9,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import asyncpg
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -22,11 +20,9 @@ from afriflow.core.language import say
 from afriflow.core.operator import countries, operators
 from afriflow.core.transaction import Mode
 from afriflow.merchants.accounts import make_merchant
-from afriflow.merchants.keys import make_key
-from afriflow.merchants.unlock import open_vault
+from afriflow.merchants.api_keys import make_key
 from afriflow.port.factory import specs
 from afriflow.providers.pawapay.signatures import Signed, sign
-from afriflow.settings import Settings
 
 METHOD = {"type": "mobile_money", "operator": "orange_sn", "phone": "+221771234567"}
 
@@ -41,20 +37,8 @@ def a_body(**fields: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-async def rows(demo: dict[str, Any]) -> AsyncIterator[Any]:
-    """The installation's own database, to see what was kept."""
-    home = Path(demo["home"])
-    note = home / "sockets"
-    folder = note.read_text() if note.exists() else str(home / "run")
-    opened = await asyncpg.connect(f"postgresql://afriflow@/afriflow?host={quote(folder)}&port=5432")
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture(scope="module")
-async def stranger(demo: dict[str, Any], rows: Any, people: Any, session: Any) -> Any:
+async def stranger(demo: dict[str, Any], rows: Any, vault: Any, people: Any, session: Any) -> Any:
     """Another merchant of the same installation, with a test and a live key."""
-    vault = open_vault(Settings(home=Path(demo["home"])))
     merchant_id = await make_merchant(rows, Ids(SystemClock()), name="Stranger", country="GH", language="en")
     keys = {
         mode: await make_key(rows, vault, Ids(SystemClock()), merchant_id=merchant_id, mode=mode)

@@ -116,7 +116,8 @@ class TestStatements:
     def test_every_statement_about_a_merchants_rows_names_the_merchant(self) -> None:
         # Looked up before the merchant is known, or across merchants on purpose; each with its reason.
         open_to_all = {
-            "afriflow.merchants.store.KEY_OWNER": "whose key is it",
+            "afriflow.merchants.api_keys_store.KEY_OWNER": "whose key is it",
+            "afriflow.merchants.api_keys_store.KEY_PLACE": "whose key does a person at a terminal mean",
             "afriflow.merchants.store.ACCOUNT_OWNER": "whose notification is it",
             "afriflow.merchants.store.ACCOUNTS_OF_ALL": "what runs by the clock runs for all",
             "afriflow.merchants.store.ACCOUNTS_OF_PROVIDER": "the doctor looks at every account of a provider",

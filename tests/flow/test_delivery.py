@@ -19,7 +19,7 @@ from aiohttp import web
 from afriflow.core.transaction import Mode
 from afriflow.delivery.search import deliveries_of
 from afriflow.merchants.accounts import make_merchant
-from afriflow.merchants.keys import make_key
+from afriflow.merchants.api_keys import make_key
 from afriflow.torture.fleet import Fleet
 
 # Three pauses are four tries.

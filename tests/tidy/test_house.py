@@ -27,7 +27,7 @@ CLOCKS_AND_LOTS = {
     ("demo/merchant.py", "secrets.token_urlsafe"): "the demo's password, made once",
     ("demo/run.py", "random.Random"): "the demo's phones: nobody repeats them",
     ("local/process.py", "time.monotonic"): "how long a server takes to start",
-    ("merchants/keys.py", "secrets.token_urlsafe"): "API keys",
+    ("merchants/api_keys.py", "secrets.token_bytes"): "API keys",
     ("merchants/password.py", "secrets.token_urlsafe"): "a password that nobody has",
     ("merchants/second_factor.py", "secrets.choice"): "recovery codes",
     ("merchants/second_factor.py", "secrets.token_bytes"): "the secret of an authenticator app",

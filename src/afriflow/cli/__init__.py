@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from afriflow.cli.api_keys import key
 from afriflow.cli.audit_log import audit_log
 from afriflow.cli.client import breaker, checkout, providers, transactions
 from afriflow.cli.desk import jobs, prompts, resolve, review
@@ -129,5 +130,6 @@ for _command in (
     rotate_keys,
     merchant,
     person,
+    key,
 ):
     main.add_command(_command)

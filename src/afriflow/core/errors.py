@@ -3,7 +3,7 @@
 AfriFlowError
 ├── Refusal                     expected: the caller hears why, nobody is paged
 │   ├── InvalidRequest          400 / 422, with one entry per field
-│   ├── Unauthenticated         401
+│   ├── Unauthenticated         401; ApiKeyExpired
 │   ├── Forbidden, PermissionDenied   403 not from our own page; the key or person lacks a permission
 │   ├── ProofWanted, SecondFactorWanted   403 a person proves more before this
 │   ├── WrongProof, LinkSpent   422, 410 a password, code or link that lets nobody in
@@ -92,6 +92,10 @@ class TooLarge(Refusal):
 class Unauthenticated(Refusal):
     code = "unauthenticated"
     status = 401
+
+
+class ApiKeyExpired(Unauthenticated):
+    code = "api_key_expired"
 
 
 class Forbidden(Refusal):
@@ -185,6 +189,12 @@ class NotCancellable(Conflict):
 
 class NotConfirmable(Conflict):
     code = "not_confirmable"
+
+
+class ApiKeyNotActive(Conflict):
+    """The key is expired, revoked or replaced: there is nothing to replace any more."""
+
+    code = "api_key_not_active"
 
 
 class InvalidOtp(Refusal):

@@ -23,7 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from afriflow.core.money import AMOUNT_MINOR_MAX
 
@@ -75,8 +75,15 @@ api_keys = Table(  # looked up by its hash before the merchant is known
     *_mode(),
     Column("id", Text, nullable=False),
     Column("hint", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("scopes", ARRAY(Text)),  # NULL = every permission
+    Column("made_by", Text, nullable=False, server_default=""),
     _time("created_at"),
+    _time("expires_at", nullable=True),
+    _time("used_at", nullable=True),
     _time("revoked_at", nullable=True),
+    Column("replaced_by", Text),
+    UniqueConstraint("merchant_id", "id"),
 )
 
 people = Table(  # looked up by address before the merchant is known

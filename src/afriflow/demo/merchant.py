@@ -14,7 +14,8 @@ from afriflow.core.permission import Role
 from afriflow.core.transaction import Mode
 from afriflow.delivery.endpoints import add_endpoint, endpoints_of, remove_endpoint
 from afriflow.merchants.accounts import make_merchant
-from afriflow.merchants.keys import Caller, caller_of_key, make_key
+from afriflow.merchants.api_keys import caller_of_key, make_key
+from afriflow.merchants.keys import Caller
 from afriflow.merchants.policy import FactorPolicy, put_factor_policy
 from afriflow.merchants.team import add_person
 from afriflow.port.factory import specs

@@ -1,15 +1,12 @@
-"""Who is asking: API keys that name merchant and mode, and whoever else acts for a merchant."""
+"""Who is asking: whoever acts for a merchant, whatever let them in."""
 
-import secrets
 from dataclasses import dataclass
 
-from afriflow.core.errors import NotFound, Unauthenticated
-from afriflow.core.ids import Ids
-from afriflow.core.permission import ALL_PERMISSIONS, Permission
+from afriflow.core.errors import NotFound
+from afriflow.core.permission import Permission
 from afriflow.core.transaction import Mode
 from afriflow.db.engine import Connection
 from afriflow.merchants import store
-from afriflow.merchants.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,33 +23,6 @@ class Caller:
     language: str
     who: str
     permissions: frozenset[Permission] = frozenset()
-
-
-async def make_key(connection: Connection, vault: Vault, ids: Ids, *, merchant_id: str, mode: Mode) -> str:
-    """Make an API key and give it once; only its keyed hash is kept."""
-    key = f"sk_{mode}_{secrets.token_urlsafe(32)}"
-    hint = f"sk_{mode}_…{key[-4:]}"
-    await connection.execute(store.KEY_INSERT, vault.hash(key), merchant_id, mode, ids.new("key"), hint)
-    return key
-
-
-async def caller_of_key(connection: Connection, vault: Vault, authorization: str) -> Caller:
-    """Find whose key an Authorization header brings. Raises Unauthenticated."""
-    scheme, _, key = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not key.startswith(("sk_test_", "sk_live_")) or len(key) > 200:
-        raise Unauthenticated
-    row = await connection.fetchrow(store.KEY_OWNER, vault.hash(key))
-    if row is None or not key.startswith(f"sk_{row['mode']}_"):
-        raise Unauthenticated
-    return Caller(
-        row["merchant_id"],
-        row["name"],
-        Mode(row["mode"]),
-        row["country"],
-        row["language"],
-        row["id"],
-        ALL_PERMISSIONS,
-    )
 
 
 async def caller_of_merchant(connection: Connection, merchant_id: str, mode: Mode, who: str) -> Caller:

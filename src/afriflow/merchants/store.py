@@ -7,15 +7,6 @@ MERCHANT = "SELECT merchant_id, name, country, language FROM merchants WHERE mer
 
 MERCHANT_PROMPTS = "UPDATE merchants SET prompts_unlimited = $2 WHERE merchant_id = $1"
 
-KEY_INSERT = """
-INSERT INTO api_keys (key_hash, merchant_id, mode, id, hint) VALUES ($1, $2, $3, $4, $5)
-"""
-KEY_OWNER = """
-SELECT k.merchant_id, k.mode, k.id, m.name, m.country, m.language
-FROM api_keys k JOIN merchants m USING (merchant_id)
-WHERE k.key_hash = $1 AND k.revoked_at IS NULL
-"""
-
 ACCOUNT_COLUMNS = """
 merchant_id, id, mode, provider, base_url, config, sealed, priority, bounds, forced, standings, paused_at, paused_by, paused_why,
 created_at

@@ -4,9 +4,10 @@ Every route says which permission it needs (`permission=`; None where to be know
 to be known (`public=`); a test refuses a route that says neither.
 """
 
+from functools import cache
 from typing import Any, TypeAlias, cast
 
-from litestar import Request
+from litestar import Litestar, Request
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers.base import BaseRouteHandler
@@ -15,7 +16,8 @@ from afriflow.assembly import Assembly
 from afriflow.core.errors import PermissionDenied, SecondFactorWanted, Unauthenticated
 from afriflow.core.permission import NEED_FRESH_PROOF, Permission
 from afriflow.core.transaction import Mode
-from afriflow.merchants.keys import Caller, caller_of_key
+from afriflow.merchants.api_keys import caller_of_key
+from afriflow.merchants.keys import Caller
 from afriflow.merchants.sessions import SignedIn
 from afriflow.web.form import changes_something, require_form_token
 from afriflow.web.prove import require_fresh_proof
@@ -35,8 +37,9 @@ async def require_key(connection: Asgi, handler: BaseRouteHandler) -> None:
     """Guard of the API: a valid key names merchant, mode and permissions. Raises Unauthenticated, PermissionDenied."""
     house = connection.app.state.house
     authorization = connection.headers.get("authorization", "")
+    use_seconds = house.settings.key_use_seconds
     async with house.database.connection() as database:
-        caller = await caller_of_key(database, house.vault, authorization)
+        caller = await caller_of_key(database, house.vault, authorization, use_seconds=use_seconds)
     _admit(connection, handler, caller)
 
 
@@ -64,8 +67,22 @@ async def require_person(connection: Asgi, handler: BaseRouteHandler) -> None:
             await require_fresh_proof(request, me)
 
 
+@cache
+def scopes_of(app: Litestar) -> tuple[Permission, ...]:
+    """Name what a key can be good for: the permissions that some operation of the API asks for."""
+    asked: set[Any] = {
+        handler.opt["permission"]
+        for route in app.routes
+        for handler in getattr(route, "route_handlers", ())
+        if require_key in handler.resolve_guards() and "permission" in handler.opt
+    }
+    return tuple(item for item in Permission if item in asked)
+
+
 def _admit(connection: Asgi, handler: BaseRouteHandler, caller: Caller) -> None:
     connection.scope["state"]["caller"] = caller
+    if cast("dict[str, Any]", connection.scope)["method"] == "OPTIONS":
+        return  # the framework's own answer: which methods there are
     needed: Permission | None = handler.opt["permission"]
     if needed is not None and needed not in caller.permissions:
         raise PermissionDenied(permission=needed.value)

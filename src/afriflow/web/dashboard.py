@@ -1,5 +1,6 @@
 """The dashboard's first half, for every day: find a payment, read its whole story, move it on."""
 
+import contextlib
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -46,7 +47,8 @@ def dashboard_page(
     done, refused = read_query(request, "done"), read_query(request, "refused")
     notice = say(f"dashboard.done_{done}", language) if f"dashboard.done_{done}" in keys(language) else ""
     alert = ""
-    if f"error.{refused}" in keys(language):
+    # An address that somebody made up may name a sentence with more facts than these.
+    with contextlib.suppress(KeyError):
         alert = say(f"error.{refused}", language, status=say(f"status.{_word(request)}", language))
 
     def may(word: str) -> bool:

@@ -5,6 +5,7 @@ from afriflow.web.assets import give_asset
 from afriflow.web.dashboard import PaymentPages
 from afriflow.web.dashboard_audit_log import AuditLogPages
 from afriflow.web.dashboard_desk import DecisionPages, JobPages
+from afriflow.web.dashboard_keys import KeyPages
 from afriflow.web.dashboard_links import LinkPages
 from afriflow.web.dashboard_me import OwnPages
 from afriflow.web.dashboard_out import MoneyOutPages
@@ -33,6 +34,7 @@ PAGES = [
     MoneyOutPages,
     ProviderPages,
     WebhookPages,
+    KeyPages,
     LinkPages,
     DecisionPages,
     JobPages,

@@ -5,7 +5,9 @@ from typing import Any
 
 import msgspec
 from litestar import Litestar, Request, Response, get
+from litestar.routes import HTTPRoute
 
+from afriflow.core.permission import Permission
 from afriflow.web.render import page_language, render
 
 _PROBLEM = {
@@ -66,6 +68,17 @@ async def reference_page(request: Request[Any, Any, Any]) -> Response[str]:
     return render(request, "reference.html", language, document=document(request.app))
 
 
+def _permissions(app: Litestar) -> dict[tuple[str, str], Permission | None]:
+    """Tell which permission each operation needs; None: it asks for no key."""
+    return {
+        (method, route.path_format): handler.opt.get("permission")
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        for method in handler.http_methods
+    }
+
+
 @cache
 def document(app: Litestar) -> dict[str, Any]:
     """Describe the API: what the handlers' types say, with our own way to say no."""
@@ -84,8 +97,8 @@ def document(app: Litestar) -> dict[str, Any]:
             answers.pop("400", None)  # the framework's form, which we never send
             answers["default"] = no
             operation["operationId"] = f"{method}{path.replace('/', '_').replace('{', '').replace('}', '')}"
-            if not path.startswith("/api/") or path.startswith("/api/webhooks/"):
-                operation["security"] = []
+            needed = _permissions(app)[method.upper(), path]
+            operation["security"] = [{"key": [needed.value]}] if needed else []
             for parameter in operation.get("parameters", ()):
                 if parameter["name"] == "Idempotency-Key":
                     parameter["required"] = True
