@@ -2,10 +2,10 @@
 
 import re
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from openapi import everything, faults, operations, resolved
 
 # The contract: what merchants' programs are written against. A route may join; none may silently go.
 OPERATIONS = {
@@ -36,7 +36,6 @@ OPERATIONS = {
     ("get", "/health/ready"),
     ("get", "/metrics"),
 }
-METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 TYPES = {"null", "boolean", "object", "array", "number", "string", "integer"}
 
 
@@ -46,72 +45,6 @@ async def described(demo: Any, session: Any) -> Any:
         assert response.status == 200
         assert response.headers["content-type"].startswith("application/json")
         return await response.json()
-
-
-def operations(described: Any) -> Iterator[tuple[str, str, Any]]:
-    for path, item in described["paths"].items():
-        for method, operation in item.items():
-            if method in METHODS:
-                yield method, path, operation
-
-
-def everything(node: Any, at: str = "#") -> Iterator[tuple[str, Any]]:
-    """Every node of the document with its place."""
-    yield at, node
-    if isinstance(node, dict):
-        for name, inner in node.items():
-            yield from everything(inner, f"{at}/{name}")
-    elif isinstance(node, list):
-        for index, inner in enumerate(node):
-            yield from everything(inner, f"{at}/{index}")
-
-
-def resolved(described: Any, schema: Any) -> Any:
-    while "$ref" in schema:
-        node = described
-        for step in schema["$ref"].removeprefix("#/").split("/"):
-            node = node[step.replace("~1", "/").replace("~0", "~")]
-        schema = node
-    return schema
-
-
-def faults(described: Any, schema: Any, value: Any, at: str = "") -> list[str]:
-    """What in a value is not as its schema says: as much of JSON Schema as we use."""
-    schema = resolved(described, schema)
-    for several in ("oneOf", "anyOf"):
-        if several in schema:
-            tried = [faults(described, option, value, at) for option in schema[several]]
-            return [] if any(not found for found in tried) else min(tried, key=len)
-    if "enum" in schema and value not in schema["enum"]:
-        return [f"{at}: {value!r} is none of {schema['enum']}"]
-    types = schema.get("type")
-    types = {types} if isinstance(types, str) else set(types or ())
-    kinds = {
-        "null": value is None,
-        "boolean": isinstance(value, bool),
-        "integer": isinstance(value, int) and not isinstance(value, bool),
-        "number": isinstance(value, int | float) and not isinstance(value, bool),
-        "string": isinstance(value, str),
-        "array": isinstance(value, list),
-        "object": isinstance(value, dict),
-    }
-    if types and not any(kinds[name] for name in types):
-        return [f"{at}: {value!r} is no {types}"]
-    found: list[str] = []
-    if isinstance(value, dict) and (types == {"object"} or "properties" in schema):
-        known, rest = schema.get("properties", {}), schema.get("additionalProperties", True)
-        found += [f"{at}: {name} is missing" for name in schema.get("required", ()) if name not in value]
-        for name, inner in value.items():
-            if name in known:
-                found += faults(described, known[name], inner, f"{at}/{name}")
-            elif isinstance(rest, dict):
-                found += faults(described, rest, inner, f"{at}/{name}")
-            elif known:
-                found.append(f"{at}: {name} is not described")
-    if isinstance(value, list) and isinstance(schema.get("items"), dict):
-        for index, inner in enumerate(value):
-            found += faults(described, schema["items"], inner, f"{at}/{index}")
-    return found
 
 
 class TestTheDocument:

@@ -1,5 +1,6 @@
 """The API described by itself: /openapi.json from the handlers' own types, /docs as a page that needs no network."""
 
+import re
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,7 @@ from litestar.routes import HTTPRoute
 from afriflow.core.permission import Permission
 from afriflow.web.render import page_language, render
 
+_REFERENCE = re.compile(r'"#/components/schemas/([^"]+)"')
 _PROBLEM = {
     "type": "object",
     "description": "RFC 9457 problem details.",
@@ -38,21 +40,6 @@ _PROBLEM = {
         "request_id": {"type": "string"},
     },
 }
-# What requests are made of: an unknown field in them is refused, so the document says so.
-_CLOSED = (
-    "CheckoutRequest",
-    "ConfirmRequest",
-    "CustomerInput",
-    "EndpointRequest",
-    "MethodInput",
-    "PauseRequest",
-    "PayoutRequest",
-    "RecipientInput",
-    "RefundRequest",
-    "Rule",
-    "Rules",
-    "When",
-)
 
 
 @get("/openapi.json", include_in_schema=False, public="a description of the API")
@@ -66,6 +53,21 @@ async def reference_page(request: Request[Any, Any, Any]) -> Response[str]:
     """Show the document to a person."""
     language = page_language(request, request.app.state.house.settings.language)
     return render(request, "reference.html", language, document=document(request.app))
+
+
+def _named_in_bodies(described: dict[str, Any]) -> set[str]:
+    """Name the schemas that requests are made of, each with what it is made of in turn."""
+    waiting: list[Any] = [
+        operation.get("requestBody", {})
+        for operations in described["paths"].values()
+        for operation in operations.values()
+    ]
+    found: set[str] = set()
+    for node in waiting:
+        for name in set(_REFERENCE.findall(msgspec.json.encode(node).decode())) - found:
+            found.add(name)
+            waiting.append(described["components"]["schemas"][name])
+    return found
 
 
 def _permissions(app: Litestar) -> dict[tuple[str, str], Permission | None]:
@@ -85,8 +87,11 @@ def document(app: Litestar) -> dict[str, Any]:
     described: dict[str, Any] = msgspec.to_builtins(app.openapi_schema.to_schema())
     schemas: dict[str, Any] = described["components"]["schemas"]
     schemas["Problem"] = _PROBLEM
-    for name in _CLOSED:
-        schemas[name]["additionalProperties"] = False
+    for name in _named_in_bodies(described):
+        if (
+            "properties" in schemas[name]
+        ):  # an unknown field in what we are sent is refused: the document says so
+            schemas[name]["additionalProperties"] = False
     no = {
         "description": "Refused; `code` says why.",
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
