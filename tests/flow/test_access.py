@@ -40,7 +40,7 @@ QUERIES = {"/api/payment-methods": "?country=SN"}
 PASSWORD = "a long sentence of a test"
 SAME_ORIGIN = {"sec-fetch-site": "same-origin"}
 # Of the merchant and not of one of its modes: there is no other mode in which they would not be there.
-OF_BOTH_MODES = {"person_id", "link_id"}
+OF_BOTH_MODES = {"person_id", "invitation_id"}
 # Whatever a form of the dashboard may ask for.
 FORM = {
     "reason": "a test",
@@ -53,6 +53,9 @@ FORM = {
     "role": "support",
     "late_success": "hold",
 }
+
+
+LINK = {"amount": 5000, "currency": "XOF", "country": "SN", "description": "a test"}
 
 
 @dataclass
@@ -101,7 +104,9 @@ async def world(merchant: Any, demo: dict[str, Any], rows: Any) -> World:
     _, batch = await merchant.call("POST", "/api/payouts/batches", {"payouts": [one]}, headers=other)
     _, events = await merchant.call("GET", f"/api/events?transaction={payment['id']}")
     _, endpoint = await merchant.call("POST", "/api/webhook-endpoints", {"url": "https://shop.example/hooks"})
+    _, link = await merchant.call("POST", "/api/payment-links", LINK)
     made.ids = {
+        "link_id": link["id"],
         "transaction_id": payment["id"],
         "attempt_id": payment["attempts"][0]["id"],
         "refund_id": refund["id"],
@@ -220,7 +225,7 @@ async def owner(demo: dict[str, Any], come_in: Any, world: World, rows: Any) -> 
     person = await come_in(demo["dashboard_user"], demo["dashboard_password"])
     invited = uuid.uuid4().hex[:12] + "@owner.test"
     await person.send("POST", "/dashboard/team", {"email": invited, "role": "support"})
-    world.ids["link_id"] = await rows.fetchval("SELECT id FROM person_links WHERE email = $1", invited)
+    world.ids["invitation_id"] = await rows.fetchval("SELECT id FROM person_links WHERE email = $1", invited)
     return person
 
 

@@ -52,10 +52,10 @@ class TeamPages(Controller):
             return await _page(request, house, caller, me, link=link, link_for=email)
         return await _page(request, house, caller, me, email=email, role=role, wrong=wrong)
 
-    @post("/invitations/{link_id:str}/withdraw", permission=Permission.TEAM_WRITE)
-    async def withdraw(self, house: House, caller: Who, link_id: FromPath[str]) -> Response[None]:
+    @post("/invitations/{invitation_id:str}/withdraw", permission=Permission.TEAM_WRITE)
+    async def withdraw(self, house: House, caller: Who, invitation_id: FromPath[str]) -> Response[None]:
         """Take an invitation back."""
-        await house.people.team.withdraw(caller.merchant_id, caller.who, read_id(link_id))
+        await house.people.team.withdraw(caller.merchant_id, caller.who, read_id(invitation_id))
         return go_to(f"{_HERE}?done=withdrawn")
 
     @post("/{person_id:str}/reset", permission=Permission.TEAM_WRITE)
