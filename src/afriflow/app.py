@@ -1,6 +1,6 @@
 """The whole site put together: API, webhooks, pages and, where the demo runs, the other side."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from litestar import Litestar, Request
@@ -25,7 +25,8 @@ from afriflow.web.api_setup import (
     MessageController,
 )
 from afriflow.web.errors import on_http, on_ours, on_unforeseen
-from afriflow.web.health import live, ready
+from afriflow.web.health import Readiness, live, ready
+from afriflow.web.journal import Journal
 from afriflow.web.metrics import metrics
 from afriflow.web.pages import PAGES
 from afriflow.web.reference import openapi_document, reference_page
@@ -78,7 +79,10 @@ def build_app(house: Assembly, *, others: Sequence[Any] = ()) -> Litestar:
         debug=False,
         logging_config=None,  # observe.log has set logging up
     )
+    app.asgi_handler = Journal(app.asgi_handler, house)  # around all of it, what no route takes included
     app.state.house = house
+    app.state.readiness = Readiness(house)
+    app.state.metrics_open = house.settings.metrics_open
     app.state.depth_max = house.settings.request_depth_max
     app.state.throttle = Throttle(
         house.redis,
@@ -86,6 +90,21 @@ def build_app(house: Assembly, *, others: Sequence[Any] = ()) -> Litestar:
         tries_per_network_max=house.settings.sign_in_failures_per_network_max,
         window_seconds=house.settings.sign_in_window_seconds,
     )
+    return app
+
+
+def build_inward_app(house: Assembly, works: Callable[[], bool]) -> Litestar:
+    """Make what a worker answers, on a port that only its own house reaches. works: whether it takes jobs."""
+    app = Litestar(
+        route_handlers=[live, ready, metrics],
+        exception_handlers={AfriFlowError: on_ours, HTTPException: on_http, Exception: on_unforeseen},
+        openapi_config=None,
+        logging_config=None,
+    )
+    app.asgi_handler = Journal(app.asgi_handler, house)
+    app.state.house = house
+    app.state.readiness = Readiness(house, works)
+    app.state.metrics_open = True
     return app
 
 

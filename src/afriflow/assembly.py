@@ -43,6 +43,7 @@ from afriflow.port.factory import PaymentFactory
 from afriflow.port.reach import Lines, Reach, open_lines
 from afriflow.reconcile.audit import Auditor
 from afriflow.reconcile.forget import Forgetter, Retention
+from afriflow.reconcile.measure import Measure
 from afriflow.reconcile.remind import Reminder
 from afriflow.reconcile.sweep import Sweeper
 from afriflow.routing.announce import Announcer
@@ -106,14 +107,12 @@ class Assembly(Ground):
     forgetter: Forgetter
     people: People
     weigher: Weigher
+    measure: Measure
     checkout_limits: Limits
 
 
 async def assemble(settings: Settings, *, clock: Clock | None = None) -> Assembly:
-    """Open database, Redis and HTTP and put the stations together.
-
-    Raises whatever PostgreSQL raises when it is not there; Redis may be away.
-    """
+    """Open all and put the stations together. Raises what PostgreSQL raises when it is away; Redis may be."""
     return put_together(await _open(settings, clock or SystemClock()))
 
 
@@ -180,6 +179,7 @@ def put_together(ground: Ground) -> Assembly:
         weigher=Weigher(database, standing_limits),
         people=put_people(database, ground.vault, ids, clock, settings),
         checkout_limits=limits,
+        measure=Measure(database, ground.redis, ground.health, settings.metrics_fresh_seconds),
     )
 
 

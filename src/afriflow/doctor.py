@@ -3,14 +3,13 @@
 from dataclasses import replace
 
 import asyncpg
-from alembic.script import ScriptDirectory
 from redis.exceptions import RedisError
 
 from afriflow.core.clock import SystemClock
 from afriflow.core.errors import AfriFlowError
 from afriflow.db.condition import condition_of
 from afriflow.db.engine import Database
-from afriflow.db.migrate import alembic_config
+from afriflow.db.migrate import known_revisions
 from afriflow.db.redis import open_redis
 from afriflow.jobs.held import held_jobs
 from afriflow.port.examine import Finding
@@ -39,7 +38,7 @@ async def _database(settings: Settings) -> list[Finding]:
     try:
         async with database.connection() as connection:
             found = await condition_of(connection)
-            newest = ScriptDirectory.from_config(alembic_config(settings.database_url)).get_current_head()
+            newest = known_revisions()[0]
             held = len(await held_jobs(connection, 100)) if found.schema else 0
             preflight = await look(settings, connection) if found.schema else None
     except AfriFlowError as error:

@@ -6,16 +6,18 @@ whoever sends it requests has noticed, `work` takes no new job; then both finish
 
 import asyncio
 import signal
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import uvicorn
+from litestar import Litestar
 
-from afriflow.app import build_app
+from afriflow.app import build_app, build_inward_app
 from afriflow.assembly import Assembly, assemble
 from afriflow.core.errors import SettingsMissing
-from afriflow.observe.log import configure, logger
+from afriflow.observe.begin import begin
+from afriflow.observe.log import logger
 from afriflow.preflight import refuse_unsafe
 from afriflow.settings import Settings
 from afriflow.worker import make_worker
@@ -63,19 +65,11 @@ class _Server(uvicorn.Server):
 
 async def serve(settings: Settings) -> None:
     """Answer HTTP until SIGTERM; a second one ends the wait. Raises SettingsMissing, SchemaOld, UnsafeSettings."""
-    house = await _begin(settings)
+    house = await _begin(settings, "serve")
     try:
         door = Door(build_app(house))
-        server = _Server(
-            uvicorn.Config(
-                door,
-                host=settings.host,
-                port=settings.port,
-                log_config=None,
-                access_log=False,
-                forwarded_allow_ips=list(settings.proxy_networks),
-                timeout_graceful_shutdown=settings.shutdown_seconds,
-            )
+        server = _server(
+            door, settings.host, settings.port, settings.shutdown_seconds, settings.proxy_networks
         )
         loop = asyncio.get_running_loop()
 
@@ -97,21 +91,53 @@ async def serve(settings: Settings) -> None:
 
 async def work(settings: Settings) -> None:
     """Work jobs until SIGTERM; what is running is finished first. Raises SettingsMissing, SchemaOld, UnsafeSettings."""
-    house = await _begin(settings)
+    house = await _begin(settings, "work")
     try:
         worker, stopping = make_worker(house), asyncio.Event()
         _on_signal(stopping.set)
-        running = asyncio.create_task(worker.run())
-        told = asyncio.create_task(stopping.wait())
-        await asyncio.wait({running, told}, return_when=asyncio.FIRST_COMPLETED)
-        worker.stop()
-        told.cancel()
-        try:
-            await asyncio.wait_for(running, settings.shutdown_seconds)
-        except TimeoutError:  # others take the jobs over, as from a worker that died
-            _log.warning("jobs_left", after_seconds=settings.shutdown_seconds)
+        async with _seen(settings, build_inward_app(house, lambda: worker.work)):
+            running = asyncio.create_task(worker.run())
+            told = asyncio.create_task(stopping.wait())
+            await asyncio.wait({running, told}, return_when=asyncio.FIRST_COMPLETED)
+            worker.stop()
+            told.cancel()
+            try:
+                await asyncio.wait_for(running, settings.shutdown_seconds)
+            except TimeoutError:  # others take the jobs over, as from a worker that died
+                _log.warning("jobs_left", after_seconds=settings.shutdown_seconds)
     finally:
         await house.close()
+
+
+@asynccontextmanager
+async def _seen(settings: Settings, app: Litestar) -> AsyncGenerator[None]:
+    """Answer /health and /metrics of a worker while it works, where a port is set."""
+    if not settings.worker_port:
+        yield
+        return
+    server = _server(app, settings.worker_host, settings.worker_port, 1)
+    serving = asyncio.create_task(server.serve())
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def _server(
+    app: Any, host: str, port: int, grace_seconds: int, proxies: Sequence[str] = ()
+) -> uvicorn.Server:
+    return _Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            forwarded_allow_ips=list(proxies),
+            timeout_graceful_shutdown=grace_seconds,
+        )
+    )
 
 
 def _on_signal(act: Callable[[], None]) -> None:
@@ -120,9 +146,9 @@ def _on_signal(act: Callable[[], None]) -> None:
         loop.add_signal_handler(number, act)
 
 
-async def _begin(settings: Settings) -> Assembly:
+async def _begin(settings: Settings, role: str) -> Assembly:
     _require(settings)
-    configure(log_format=settings.log_format, sentry_dsn=settings.sentry_dsn)
+    begin(settings, role)
     await refuse_unsafe(settings)
     return await assemble(settings)
 

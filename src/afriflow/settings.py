@@ -292,8 +292,26 @@ class Settings:
     )
     sign_in_window_seconds: int = _setting(15 * _MINUTE, "long enough to make guessing pointless")
 
-    sentry_dsn: str = _setting("", "where faults are reported; empty = nowhere")
+    environment: str = _setting("production", "which installation speaks, in reports and traces")
     log_format: str = _setting("json", "json for machines, console for people")
+    sentry_dsn: str = _setting("", "where faults are reported; empty = nowhere")
+    otlp_endpoint: str = _setting(
+        "", "collector of traces over OTLP/HTTP, such as http://127.0.0.1:4318; empty = no traces"
+    )
+    trace_ratio: float = _setting(1.0, "share of traces that is kept; a busy house keeps fewer")
+    metrics_token: str = _setting(
+        "", "what Prometheus sends as Bearer; empty = the API's port answers no /metrics, it is seen by all"
+    )
+    metrics_open: bool = _setting(
+        False, "/metrics for whoever asks, where nobody but us reaches the port; `afriflow start` sets it"
+    )
+    metrics_fresh_seconds: float = _setting(
+        5.0, "what PostgreSQL is counted for is told again for so long, however many ask"
+    )
+    worker_host: str = _setting(
+        "127.0.0.1", "where a worker answers /health and /metrics; loopback until someone decides otherwise"
+    )
+    worker_port: int = _setting(0, "the same; 0 = nowhere")
     allow_plaintext_servers: bool = _setting(
         False,
         "PostgreSQL and Redis of another host without TLS: for a network that nobody else is in, such as compose's own",

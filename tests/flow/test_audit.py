@@ -21,6 +21,8 @@ from afriflow.reconcile.audit import Auditor, Violation, last_report, look_at_ev
 from afriflow.reconcile.rules import RULES, Reach
 from afriflow.torture.fleet import Fleet
 
+TOKEN = "a token of a test"
+
 
 @dataclass
 class History:
@@ -42,7 +44,7 @@ async def history(
     async with contextlib.AsyncExitStack() as stack:
         fleet = Fleet(tmp_path_factory.mktemp("audit"), spawn, environment)
         await fleet.open(stack)
-        fleet.start("api", "serve")
+        fleet.start("api", "serve", AFRIFLOW_METRICS_TOKEN=TOKEN, AFRIFLOW_METRICS_FRESH_SECONDS="0")
         fleet.start("worker", "work")
         await fleet.answers(session)
         merchant, payer = people(
@@ -278,7 +280,8 @@ async def change_paid(auditor: Auditor, history: History, change: str) -> None:
 
 
 async def metrics(history: History, session: Any) -> dict[str, float]:
-    async with session.get(f"{history.fleet.url}/metrics") as response:
+    said = {"authorization": f"Bearer {TOKEN}"}
+    async with session.get(f"{history.fleet.url}/metrics", headers=said) as response:
         assert response.status == 200
         assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
         lines = (await response.text()).splitlines()

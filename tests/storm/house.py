@@ -22,6 +22,7 @@ from afriflow.merchants.accounts import Accounts, make_merchant
 from afriflow.merchants.keys import Caller
 from afriflow.merchants.policy import put_late_policy
 from afriflow.merchants.vault import Vault
+from afriflow.observe.log import with_ids
 from afriflow.port.factory import PaymentFactory
 from afriflow.port.reach import Lines
 from afriflow.routing.health import Health
@@ -69,7 +70,7 @@ async def paging() -> AsyncGenerator[list[dict[str, Any]]]:
     before = structlog.get_config()
     calls: list[dict[str, Any]] = []
     structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, Paged(calls)],
+        processors=[with_ids, Paged(calls)],
         wrapper_class=structlog.make_filtering_bound_logger(40),
         cache_logger_on_first_use=False,
     )

@@ -329,8 +329,8 @@ BUGS = (
     Bug(
         "a notification counts as read before it is",
         PROCESS,
-        "            outcomes = [\n                await self._apply",
-        '            await self._handled(row, attempts[0], "handled", "")\n            outcomes = [\n                await self._apply',
+        "                outcomes = [\n                    await self._apply",
+        '                await self._handled(row, attempts[0], "handled", "")\n                outcomes = [\n                    await self._apply',
     ),
     Bug(
         "an attempt has no follow-up",

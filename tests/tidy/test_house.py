@@ -49,7 +49,6 @@ CLOCKS_AND_LOTS = {
     ("torture/fleet.py", "random.Random"): "phones that decide nothing by themselves",
     ("torture/people.py", "random.Random"): "lots with a seed",
     ("torture/stage.py", "random.Random"): "lots with a seed",
-    ("web/errors.py", "uuid.uuid4"): "a number to name when one asks for help",
     ("web/throttle.py", "time.monotonic"): "a window of tries while Redis is away, in this process alone",
 }
 _CLOCK_OR_LOT = re.compile(

@@ -1,14 +1,12 @@
 """What is kept or logged of a conversation shows no secret and no whole phone number."""
 
 import json
-from collections.abc import MutableMapping
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afriflow.observe import log
+from afriflow.observe.redact import redact, redact_text
 from afriflow.port.http import LOGGED_CHARACTERS_MAX, redact_body, redact_headers
 from afriflow.port.provider import Secret
 
@@ -117,28 +115,59 @@ class TestBodies:
         redact_body(b'{"a": "\\ud800"}').encode()
 
 
-class TestLogs:
+class TestWhatLeavesTheHouse:
     @pytest.mark.parametrize(
         ("text", "hidden"),
         [
             ("called +221771234567 twice", "1234567"),
+            ("called 00221771234567 twice", "1234567"),
+            ("'221771234567'", "1234567"),
+            ("to 771234567.", "771234567"),
+            ("to +221 77 123 45 67, now", "123 45 67"),
+            ("to 77 123 45 67", "123 45 67"),
+            ("to 77-123-45-67", "123-45-67"),
+            ("to 07 07 12 34 56", "07 12 34"),
             ("key sk_test_BNizO4aLNL09TU5y2LIILAIrcSUtHvE1ihd7BT9WV2I refused", "BNizO4aL"),
             ("sk_live_abcdefgh12345678", "abcdefgh"),
             ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw==", "MfKQ9r8G"),
+            ("Authorization: Bearer abcdefghijk", "abcdefghijk"),
+            ("jwt eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "c2ln"),
+            ("postgresql://afriflow:hunter2@db/afriflow", "hunter2"),
+            ('{"password": "correct horse"}', "horse"),
+            ("otp=123456&x=1", "123456"),
+            ("https://pay.example/pay/0123456789abcdefghjkmnpqrstvwxyz", "0123456789abcdef"),
+            ("card 4111 1111 1111 1111", "1111 1111"),
+            ("card 5555555555554444", "5555"),
         ],
     )
-    def test_keys_and_numbers_are_taken_out_of_whatever_is_logged(self, text: str, hidden: str) -> None:
-        for name in ("event", "reason", "exception"):
-            event: MutableMapping[str, Any] = {name: text}
-            assert hidden not in log._scrub(None, "", event)[name]
+    def test_keys_cards_and_numbers_are_taken_out_of_whatever_is_said(self, text: str, hidden: str) -> None:
+        for value in (text, [text], {"deep": {"er": (text, 1)}}, ValueError(text), {text}):
+            assert hidden not in repr(redact(value))
 
-    def test_ids_amounts_and_times_stay(self) -> None:
+    @pytest.mark.parametrize("name", ["otp", "payer_phone", "Authorization", "set-cookie", "body", "api_key"])
+    def test_what_is_called_a_secret_is_hidden_whatever_it_looks_like(self, name: str) -> None:
+        assert redact({name: "plain"}) == {name: "•••"}
+
+    def test_ids_amounts_addresses_and_times_stay(self) -> None:
         event = {
             "transaction_id": "txn_01m82cxbkpcvfw5j24qz8cmbzc",
+            "provider_id": "b2f7c1de-1234-4000-8000-000000000001",
+            "trace": "4bf92f3577b34da6a3ce929d0e0e4736",
             "seconds": 5,
-            "at": "2026-11-22T12:00:00Z",
+            "amount": "5 000 F CFA",
+            "job_id": "12345678",
+            "at": "2026-11-22T12:00:00.123456Z",
+            "when": "2026-11-22 12:00:00",
+            "where": "127.0.0.1:5432",
+            "tasks": ["process", "deliver"],
+            "nothing": None,
         }
-        assert log._scrub(None, "", dict(event)) == event
+        assert redact(event) == event
+
+    @given(st.text(max_size=200))
+    def test_any_text_can_be_looked_at_and_looking_twice_changes_nothing_more(self, text: str) -> None:
+        once = redact_text(text)
+        assert redact_text(once) == once
 
 
 def test_a_secret_shows_itself_to_nobody_who_does_not_ask() -> None:

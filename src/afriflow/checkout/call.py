@@ -62,6 +62,13 @@ def kind_of(row: Record) -> str:
     return row.get("kind", "payment")
 
 
+def ids_of(row: Record) -> dict[str, str]:
+    """Name an order for those who look on: its row's own id, and whose and of which payment it is."""
+    own = "attempt_id" if kind_of(row) == "payment" else "disbursement_id"
+    payment = {"transaction_id": row["transaction_id"]} if row["transaction_id"] else {}
+    return {"merchant_id": row["merchant_id"], "account_id": row["account_id"], own: row["id"], **payment}
+
+
 def statements(row: Record) -> Sending:
     """Give the statements of the table that an order stands in."""
     return PAYMENT if kind_of(row) == "payment" else OUT

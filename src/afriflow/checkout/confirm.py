@@ -6,7 +6,7 @@ from afriflow.checkout.call import Planned
 from afriflow.checkout.create import opening
 from afriflow.checkout.give_code import CodeGiver
 from afriflow.checkout.look_alike import LookAlikes
-from afriflow.checkout.plan import Planner, keep_method, load_method
+from afriflow.checkout.plan import Planner, expire_key, keep_method, load_method
 from afriflow.checkout.prompt_limit import PromptLimit
 from afriflow.checkout.request import ConfirmRequest, check_otp, read_method
 from afriflow.checkout.send import Sender
@@ -17,11 +17,13 @@ from afriflow.core.method import PaymentMethod
 from afriflow.core.money import Money
 from afriflow.core.transaction import OPEN, Mode, TransactionStatus
 from afriflow.db.engine import Connection, Database, Record, one
+from afriflow.jobs.queue import trace_of
 from afriflow.ledger import store
 from afriflow.ledger.present import store_action
 from afriflow.ledger.record import Recorder
 from afriflow.merchants.keys import Caller
 from afriflow.observe.log import bound
+from afriflow.observe.trace import is_tracing, span
 from afriflow.routing.choose import Decision, Wish
 from afriflow.routing.route import Router
 
@@ -57,7 +59,12 @@ class Confirmer:
             if row is None:
                 raise NotFound(id=transaction_id)
             attempts = await connection.fetch(store.ATTEMPTS, caller.merchant_id, transaction_id)
-        with bound(transaction_id=transaction_id, merchant_id=caller.merchant_id):
+            # The job that ends the session carries the trace of the checkout, which may be half an hour ago.
+            parent = await trace_of(connection, expire_key(transaction_id)) if is_tracing() else None
+        with (
+            bound(transaction_id=transaction_id, merchant_id=caller.merchant_id),
+            span("confirm", parent=parent),
+        ):
             live = any(attempt["status"] in OPEN for attempt in attempts)
             if live and request.otp is not None and request.payment_method is None:
                 await self.code_giver.give(caller, transaction_id, request.otp)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from afriflow.checkout.bulkhead import Bulkheads, Errand
-from afriflow.checkout.call import Planned, ask, kind_of, resend_of, statements
+from afriflow.checkout.call import Planned, ask, ids_of, kind_of, resend_of, statements
 from afriflow.checkout.code_first import code_for_another_send
 from afriflow.checkout.plan import Planner
 from afriflow.checkout.plan_out import OutPlanner
@@ -108,7 +108,7 @@ class Follower:
             attempt = await self._check_named(attempt, named)
             if attempt["status"] not in OPEN:
                 return attempt
-        with bound(order_id=attempt["id"]):
+        with bound(**ids_of(attempt)):
             planned = await self.restore(attempt)
             opened = self.factory.open(planned.account)
             answer, attempt = await self._verify(opened, planned, attempt)
@@ -127,7 +127,7 @@ class Follower:
 
         So an order is found whose id we never heard, and a second one that was paid beside the one that is kept.
         """
-        with bound(order_id=attempt["id"]):
+        with bound(**ids_of(attempt)):
             planned = await self.restore(attempt)
             opened = self.factory.open(planned.account)
             order = replace(planned.order, provider_reference=named)
@@ -145,7 +145,7 @@ class Follower:
         Asks first: what the provider knows by now is only recorded, and so is whatever does not allow it; then None.
         The payer has just acted, so that the window in which we act by ourselves does not bind. Raises ProviderBusy.
         """
-        with bound(order_id=attempt["id"]):
+        with bound(**ids_of(attempt)):
             planned = await self.restore(attempt, otp)
             opened = self.factory.open(planned.account)
             answer, attempt = await self._verify(opened, planned, attempt)
@@ -199,7 +199,7 @@ class Follower:
         except ProviderBusy:
             raise
         except Exception as error:  # noqa: BLE001 — an adapter's mistake must not lose track of money
-            page("adapter_failed", provider=planned.account.provider, reason=repr(error)[:300])
+            page("adapter_failed", error=error, provider=planned.account.provider, reason=repr(error)[:300])
             return Answer(Unclear(f"the adapter failed: {type(error).__name__}"))
 
     async def _record(self, opened: OpenProvider, order: Record, answer: Answer, source: Source) -> Record:

@@ -6,7 +6,7 @@ between, never give it twice. What is unclear afterwards is followed like any ot
 
 from dataclasses import dataclass
 
-from afriflow.checkout.call import Planned
+from afriflow.checkout.call import Planned, ids_of
 from afriflow.checkout.follow import Follower
 from afriflow.checkout.send import Sender
 from afriflow.core.clock import Clock
@@ -37,7 +37,7 @@ class CodeGiver:
     async def give(self, caller: Caller, transaction_id: str, otp: str) -> None:
         """Give it. Raises InvalidOtp, CodeNotPassedOn (another may be given), NotConfirmable (none is waited for)."""
         attempt, asked = await self._take_turn(caller, transaction_id)
-        with bound(attempt_id=attempt["id"]):
+        with bound(**ids_of(attempt)):
             if attempt["status"] == AttemptStatus.UNKNOWN:
                 try:
                     word = await self.follower.send_with_code(attempt, otp)

@@ -135,6 +135,10 @@ def follow_key(attempt_id: str) -> str:
     return f"follow:{attempt_id}"
 
 
+def expire_key(transaction_id: str) -> str:
+    return f"expire:{transaction_id}"
+
+
 def load_method(row: Record) -> PaymentMethod:
     """Read a stored payment method."""
     country = countries()[row["country"]]
@@ -164,6 +168,6 @@ async def plan_expiry(
         connection,
         EXPIRE,
         {"merchant_id": merchant_id, "transaction_id": transaction_id},
-        key=f"expire:{transaction_id}",
+        key=expire_key(transaction_id),
         delay_seconds=max(1.0, (expires_at - now).total_seconds()),
     )

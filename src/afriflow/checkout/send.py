@@ -21,6 +21,7 @@ from afriflow.db.engine import Database
 from afriflow.ledger.record import Recorder, remember_reference
 from afriflow.merchants.keys import Caller
 from afriflow.observe.log import bound, logger, page
+from afriflow.observe.metrics import ANSWERS, NO_OPERATOR
 from afriflow.port.code_after import TakesCode
 from afriflow.port.factory import OpenProvider, PaymentFactory
 from afriflow.port.money_out import BulkPayouts, PayoutOrder
@@ -69,7 +70,11 @@ class Sender:
         waiting = list(others)
         current: Planned | None = planned
         while current is not None:
-            with bound(transaction_id=current.row["transaction_id"], attempt_id=current.row["id"]):
+            with bound(
+                transaction_id=current.row["transaction_id"],
+                attempt_id=current.row["id"],
+                account_id=current.account.id,
+            ):
                 opened = self.factory.open(current.account)
                 answer = await self.call(opened, current)
                 current = await self._settle(caller, opened, current, answer, waiting, otp)
@@ -163,7 +168,7 @@ class Sender:
             operator = operator_of(item.order)
             if operator not in said or isinstance(answer.word, Unclear):
                 said[operator] = answer.word
-            _log.info("provider_answered", provider=account.provider, word=type(answer.word).__name__)
+            _tell(account.provider, item, operator, answer.word)
         for operator, word in said.items():
             turns = await self.health.tell(permissions[operator], word, seconds=seconds, limited=limited)
             await self.announcer.turned(account, turns)
@@ -192,7 +197,7 @@ class Sender:
         except Unavailable:
             return [Answer(Unclear("our own database was away in the middle of the send"))] * len(planned)
         except Exception as error:  # noqa: BLE001 — an adapter's mistake must not lose track of money
-            page("adapter_failed", provider=provider, reason=repr(error)[:300])
+            page("adapter_failed", error=error, provider=provider, reason=repr(error)[:300])
             return [Answer(Unclear(f"the adapter failed: {type(error).__name__}"))] * len(planned)
         page("adapter_failed", provider=provider, reason=why)
         return [Answer(Unclear(f"the adapter failed: {why}"))] * len(planned)
@@ -237,6 +242,13 @@ class Sender:
 def _refuse_changed(planned: Planned) -> None:
     if body_hash(planned.order, planned.account) != bytes(planned.row["body_hash"]):
         raise Fault(reason="an attempt's order changed between two sends", attempt_id=planned.row["id"])
+
+
+def _tell(provider: str, planned: Planned, operator: str | None, word: Word) -> None:
+    """Say what was answered: on a line, and counted by who said it."""
+    said = type(word).__name__
+    ANSWERS.labels(kind_of(planned.row), planned.row["mode"], provider, operator or NO_OPERATOR, said).inc()
+    _log.info("provider_answered", provider=provider, word=said)
 
 
 def _nothing_sent(code: str) -> Answer:

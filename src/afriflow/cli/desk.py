@@ -13,7 +13,7 @@ from afriflow.core.errors import NotFound
 from afriflow.core.ids import Ids
 from afriflow.core.transaction import Mode
 from afriflow.db.engine import Database
-from afriflow.observe.log import configure
+from afriflow.observe.begin import begin
 
 if TYPE_CHECKING:
     from afriflow.checkout.resolve import Resolver
@@ -114,7 +114,7 @@ def who_types() -> str:
 async def database_at_hand() -> AsyncGenerator[Database]:
     """Open the database of a command, and close it."""
     settings = database_settings()
-    configure(log_format=settings.log_format, sentry_dsn=settings.sentry_dsn)
+    begin(settings, "desk")
     database = await Database.connect(
         settings.database_url, connections_max=1, statement_timeout_seconds=settings.statement_timeout_seconds
     )

@@ -38,17 +38,17 @@ async def may_rewrite_history(connection: Connection) -> bool:
     )
 
 
-async def answers(connection: Connection) -> bool:
-    """Ask for anything at all."""
-    return bool(await connection.fetchval("SELECT true"))
+async def schema_of(connection: Connection) -> str | None:
+    """Give Alembic's revision of the schema, None without one."""
+    try:
+        return await connection.fetchval("SELECT version_num FROM alembic_version")
+    except asyncpg.UndefinedTableError:
+        return None
 
 
 async def condition_of(connection: Connection) -> Condition:
     """Look at server and schema."""
-    try:
-        schema = await connection.fetchval("SELECT version_num FROM alembic_version")
-    except asyncpg.UndefinedTableError:
-        schema = None
+    schema = await schema_of(connection)
     return Condition(
         version=int(await connection.fetchval("SHOW server_version_num")),
         durability=await durability_of(connection),

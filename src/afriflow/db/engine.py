@@ -73,6 +73,11 @@ class Database:
         except TimeoutError:
             self._pool.terminate()
 
+    def occupancy(self) -> dict[str, int]:
+        """Count the pool's connections: idle and used."""
+        idle: int = self._pool.get_idle_size()
+        return {"idle": idle, "used": self._pool.get_size() - idle}
+
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
         """Borrow a connection, each statement its own transaction. Raises Unavailable when PostgreSQL is away."""

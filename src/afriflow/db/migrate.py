@@ -1,13 +1,14 @@
 """How the schema comes to be: Alembic's numbered steps, run from code, under one lock."""
 
 import asyncio
+from functools import cache
 from pathlib import Path
 
-import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from afriflow.db.condition import schema_of
 from afriflow.db.engine import Connection
 
 
@@ -19,18 +20,22 @@ def alembic_config(database_url: str) -> Config:
     return config
 
 
+@cache
+def known_revisions() -> tuple[str, ...]:
+    """Name the steps of the schema that this release knows, the newest first."""
+    steps = ScriptDirectory.from_config(alembic_config("")).walk_revisions()
+    return tuple(step.revision for step in steps)
+
+
 async def is_behind(connection: Connection) -> str | None:
     """Give the database's revision where this code wants a newer one, empty where there is no schema yet.
 
     None: it is the newest, or newer than this code knows, which the code that came before still runs on.
     """
-    scripts = ScriptDirectory.from_config(alembic_config(""))
-    try:
-        revision: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
-    except asyncpg.UndefinedTableError:
+    revision = await schema_of(connection)
+    if revision is None:
         return ""
-    known = {script.revision for script in scripts.walk_revisions()}
-    return revision if revision in known and revision != scripts.get_current_head() else None
+    return revision if revision in known_revisions()[1:] else None
 
 
 async def migrate(database_url: str, revision: str = "head") -> None:

@@ -17,6 +17,8 @@ from afriflow.delivery.target import ForbiddenTarget, Targets
 from afriflow.jobs.queue import Payload, Snooze, wake
 from afriflow.merchants.vault import Vault
 from afriflow.observe.log import bound, logger, page
+from afriflow.observe.metrics import DELIVERIES
+from afriflow.observe.trace import Kind, span
 from afriflow.port.reach import Lines
 
 _log = logger("delivery")
@@ -72,7 +74,7 @@ class Deliverer:
     async def deliver(self, payload: Payload) -> None:
         """Try to deliver. payload: merchant_id, delivery_id. Raises Snooze until it is heard or given up."""
         merchant_id, delivery_id = payload["merchant_id"], payload["delivery_id"]
-        with bound(delivery_id=delivery_id):
+        with bound(merchant_id=merchant_id, delivery_id=delivery_id):
             async with self._database.connection() as connection:
                 row = await connection.fetchrow(store.DELIVERY, merchant_id, delivery_id)
                 if row is None or row["status"] != "waiting":
@@ -94,7 +96,13 @@ class Deliverer:
                     row, _Outcome(None, "", "the endpoint is gone or disabled", 0), "given_up", 0
                 )
                 return
-            await self._judge(row, await self._post(row, secret))
+            with (
+                bound(**_ids(row)),
+                span("tell merchant", Kind.CLIENT, type=row["type"], tries=row["tries"] + 1) as step,
+            ):
+                outcome = await self._post(row, secret)
+                step.tell(http__response__status_code=outcome.status, heard=outcome.heard)
+            await self._judge(row, outcome)
 
     async def _secret(self, connection: Connection, row: Record) -> str:
         where = (row["merchant_id"], row["endpoint_id"])
@@ -173,6 +181,19 @@ class Deliverer:
                 )
                 if following:
                     await wake(connection, delivery_key(following))
+        DELIVERIES.labels(status).observe(outcome.duration_ms / 1000)
         _log.info(
-            "delivery_tried", type=row["type"], status=outcome.status, outcome=status, error=outcome.error
+            "delivery_tried",
+            type=row["type"],
+            status=outcome.status,
+            outcome=status,
+            error=outcome.error,
+            duration_ms=outcome.duration_ms,
+            **_ids(row),
         )
+
+
+def _ids(row: Record) -> dict[str, str]:
+    """Name a message for those who look on."""
+    subject = "transaction_id" if row["subject_id"].startswith("txn_") else "subject_id"
+    return {"event_id": row["event_id"], "endpoint_id": row["endpoint_id"], subject: row["subject_id"]}

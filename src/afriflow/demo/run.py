@@ -25,7 +25,8 @@ from afriflow.demo.listen import listen
 from afriflow.demo.merchant import Ready, account_id, ready_merchant, simulator_url, write_private
 from afriflow.demo.shop import Shop
 from afriflow.local.servers import LocalServers
-from afriflow.observe.log import configure, logger
+from afriflow.observe.begin import begin
+from afriflow.observe.log import logger
 from afriflow.port.factory import specs
 from afriflow.preflight import refuse_unsafe
 from afriflow.settings import Settings
@@ -51,7 +52,9 @@ async def running(settings: Settings) -> AsyncGenerator[dict[str, Any]]:
         settings = await _with_servers(stack, settings)
         socket = listen(settings.host, settings.port, strict="AFRIFLOW_PORT" in os.environ)
         stack.callback(socket.close)
-        settings = replace(settings, port=socket.getsockname()[1], allow_private_addresses=True)
+        settings = replace(
+            settings, port=socket.getsockname()[1], allow_private_addresses=True, metrics_open=True
+        )
         await refuse_unsafe(settings)
         house = await assemble(settings)
         stack.push_async_callback(house.close)
@@ -93,11 +96,7 @@ async def running(settings: Settings) -> AsyncGenerator[dict[str, Any]]:
 
 async def start(settings: Settings, say: Any) -> None:
     """Run until Ctrl-C or SIGTERM. say: is given the facts when all is up."""
-    configure(
-        log_format=settings.log_format,
-        sentry_dsn=settings.sentry_dsn,
-        path=Path(settings.home) / "log" / "afriflow.log",
-    )
+    begin(settings, "start", path=Path(settings.home) / "log" / "afriflow.log")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

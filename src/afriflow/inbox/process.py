@@ -1,6 +1,7 @@
 """The job that reads a notification: a signed one is evidence, any other only a reason to go and ask."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,13 +11,14 @@ from afriflow.core.transaction import OPEN, AttemptStatus
 from afriflow.db.engine import Connection, Database, Record
 from afriflow.inbox import store
 from afriflow.inbox.receive import NOBODY, references_in
-from afriflow.jobs.queue import Payload, Snooze
+from afriflow.jobs.queue import Payload, Snooze, trace_of
 from afriflow.ledger import store as ledger_store
 from afriflow.ledger.record import Recorder
 from afriflow.ledger.record_out import OutRecorder
 from afriflow.ledger.search import order_of
 from afriflow.merchants.accounts import Accounts
 from afriflow.observe.log import bound, page
+from afriflow.observe.trace import Span, is_tracing, span
 from afriflow.port.factory import PaymentFactory
 from afriflow.port.provider import Notification, Report, Verdict
 
@@ -26,6 +28,8 @@ Check = Callable[[Record, str | None], Awaitable[Record]]
 # A notification that names nothing we know may only be early: our own commit can be behind it this long.
 _EARLY_SECONDS = 120
 _EARLY_PAUSE_SECONDS = 10.0
+# The job that asks for an open order carries the trace of the payment.
+_FOLLOWED_BY = "follow:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +55,20 @@ class Processor:
             if not attempts:
                 await self._unmatched(row)
                 return
-            outcomes = [
-                await self._apply(row, attempt, report) for attempt, report in await self._read(row, attempts)
-            ]
+            with await self._in_its_trace(attempts[0]):
+                outcomes = [
+                    await self._apply(row, attempt, report)
+                    for attempt, report in await self._read(row, attempts)
+                ]
             await self._handled(row, attempts[0], "handled" if outcomes else "ignored", ", ".join(outcomes))
+
+    async def _in_its_trace(self, attempt: Record) -> AbstractContextManager[Span | None]:
+        """Go on in the trace of the payment that a notification speaks of, which its follow-up job carries."""
+        if not is_tracing():
+            return nullcontext()
+        async with self.database.connection() as connection:
+            parent = await trace_of(connection, f"{_FOLLOWED_BY}{attempt['id']}")
+        return span("apply notification", parent=parent, provider=attempt["provider"])
 
     async def _attempts(self, connection: Connection, row: Record) -> list[Record]:
         """Find the attempts that a notification names and that belong to the account it came for."""

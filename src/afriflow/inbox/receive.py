@@ -11,6 +11,7 @@ from afriflow.jobs.queue import enqueue
 from afriflow.ledger import store as ledger_store
 from afriflow.merchants.accounts import Accounts
 from afriflow.observe.log import bound, logger, page
+from afriflow.observe.metrics import NOTIFICATIONS
 from afriflow.port.factory import PaymentFactory, specs
 from afriflow.port.provider import Account, Authenticity, Notification, Verdict
 
@@ -51,6 +52,7 @@ class Receiver:
         judged = Authenticity(Verdict.HINT, "nobody's account: not judged")
         if account is not None:
             judged = await self._judge(account, notification)
+        NOTIFICATIONS.labels(provider, judged.verdict.value).inc()
         if judged.verdict is Verdict.PROBE:
             return judged.verdict
         await self._keep(provider, account, owner, notification, judged)
@@ -62,7 +64,7 @@ class Receiver:
         try:
             return await self.factory.open(account).adapter.authenticate(notification)
         except Exception as error:  # noqa: BLE001 — the bytes are kept whatever a parser makes of them
-            page("adapter_failed", provider=account.provider, reason=repr(error)[:300])
+            page("adapter_failed", error=error, provider=account.provider, reason=repr(error)[:300])
             return Authenticity(Verdict.HINT, f"could not be judged: {type(error).__name__}")
 
     async def _owner(
@@ -72,7 +74,7 @@ class Receiver:
         try:
             references = references_in(provider, notification)
         except Exception as error:  # noqa: BLE001 — as above
-            page("adapter_failed", provider=provider, reason=repr(error)[:300])
+            page("adapter_failed", error=error, provider=provider, reason=repr(error)[:300])
             return None
         if not references:
             return None
@@ -109,7 +111,8 @@ class Receiver:
             for name, value in notification.headers.items()
             if name not in _UNKEPT_HEADERS
         }
-        with bound(notification_id=event_id):
+        known = {"account_id": account.id} if account else {}
+        with bound(notification_id=event_id, merchant_id=merchant_id, **known):
             async with self.database.transaction() as connection:
                 await connection.execute(
                     store.EVENT_INSERT,

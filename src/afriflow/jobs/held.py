@@ -22,10 +22,10 @@ WHERE job_id = ANY($1::bigint[]) AND traceback IS NOT NULL ORDER BY id
 _RELEASE = f"""
 WITH gone AS (
     DELETE FROM {SCHEMA}.pgqueuer WHERE status = 'failed' AND id = ANY($1::bigint[])
-    RETURNING priority, entrypoint, payload, dedupe_key
+    RETURNING priority, entrypoint, payload, dedupe_key, headers
 )
-INSERT INTO {SCHEMA}.pgqueuer (priority, entrypoint, payload, dedupe_key, status)
-SELECT priority, entrypoint, payload, dedupe_key, 'queued' FROM gone ON CONFLICT DO NOTHING
+INSERT INTO {SCHEMA}.pgqueuer (priority, entrypoint, payload, dedupe_key, headers, status)
+SELECT priority, entrypoint, payload, dedupe_key, headers, 'queued' FROM gone ON CONFLICT DO NOTHING
 """
 _PRUNE = f"DELETE FROM {SCHEMA}.pgqueuer_log WHERE created < now() - make_interval(days => $1)"
 # More is an outage, and a list of an outage is read by its beginning.

@@ -10,6 +10,8 @@ from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 from pgqueuer.domain.settings import DBSettings
 
 from afriflow.db.engine import Connection
+from afriflow.observe.trace import Carrier
+from afriflow.observe.work import luggage
 
 # The engine's tables live in a schema of their own; its settings come from here and never from the environment.
 SCHEMA = "jobs"
@@ -20,6 +22,7 @@ Payload = Mapping[str, Any]
 Handler = Callable[[Payload], Awaitable[None]]
 
 _ENQUEUE = QueryQueueBuilder(settings=QUEUE_SETTINGS).build_enqueue_query("skip")
+_HEADERS = f"SELECT headers FROM {SCHEMA}.pgqueuer WHERE dedupe_key = $1 AND status IN ('queued', 'picked')"
 _WAKE = f"UPDATE {SCHEMA}.pgqueuer SET execute_after = now(), updated = now() WHERE dedupe_key = $1 AND status = 'queued'"
 
 
@@ -78,8 +81,19 @@ async def enqueue(
         [msgspec.json.encode(payload)],
         [timedelta(seconds=delay_seconds)],
         [key],
-        [None],
+        [luggage()],
     )
+
+
+async def trace_of(connection: Connection, key: str) -> Carrier | None:
+    """Give the trace that a live job carries; None when there is no such job, or it carries none."""
+    headers = await connection.fetchval(_HEADERS, key)
+    return traced(headers or {})
+
+
+def traced(headers: Mapping[str, Any]) -> Carrier | None:
+    """Read the trace out of a job's headers."""
+    return headers.get("otel") or None
 
 
 async def wake(connection: Connection, key: str) -> None:

@@ -25,7 +25,8 @@ from pgqueuer.domain.models import Schedule as ScheduleRow
 from afriflow.db.engine import dedicated_connection
 from afriflow.jobs.policy import judge
 from afriflow.jobs.queue import QUEUE_SETTINGS, SCHEMA, Hold, Payload, Schedule, Task
-from afriflow.observe.log import logger, page
+from afriflow.jobs.seen import End, seen
+from afriflow.observe.log import bound, logger, note_failure, page
 
 _log = logger("jobs")
 # A crash leaves the job picked and its `attempts` untouched. The engine's log knows: each run follows one "queued",
@@ -69,6 +70,11 @@ class Worker:
         self._chance = chance
         self._stopping = asyncio.Event()
         self._engine: PgQueuer | None = None
+
+    @property
+    def works(self) -> bool:
+        """Whether it takes jobs: it has its connection, and nobody told it to stop."""
+        return self._engine is not None and not self._stopping.is_set()
 
     async def run(self) -> None:
         """Work until `stop`; a lost database makes it wait and begin again, never end."""
@@ -136,12 +142,13 @@ class Worker:
 
         class Policy(EntrypointExecutor):
             async def execute(self, job: Job, context: Context) -> None:
-                try:
-                    if await _crashes(driver, job) > crashes_max:
-                        raise Hold("its worker died each time it ran this job")
-                    await super().execute(job, context)
-                except Exception as error:
-                    raise await _judged(driver, task, job, error, chance) from error
+                with seen(task.name, job.headers or {}, job_id=str(job.id)) as end:
+                    try:
+                        if await _crashes(driver, job) > crashes_max:
+                            raise Hold("its worker died each time it ran this job")
+                        await super().execute(job, context)
+                    except Exception as error:
+                        raise await _judged(driver, task, job, error, chance, end) from error
 
         return Policy
 
@@ -156,6 +163,11 @@ class Lanes:
         """Work until `stop`."""
         await asyncio.gather(*(worker.run() for worker in self.workers))
 
+    @property
+    def work(self) -> bool:
+        """Whether every lane takes jobs."""
+        return all(worker.works for worker in self.workers)
+
     def stop(self) -> None:
         """Finish what is running, take nothing new."""
         for worker in self.workers:
@@ -163,20 +175,24 @@ class Lanes:
 
 
 async def _judged(
-    driver: AsyncpgDriver, task: Task, job: Job, error: Exception, chance: random.Random
+    driver: AsyncpgDriver, task: Task, job: Job, error: Exception, chance: random.Random, end: End
 ) -> Exception:
-    """Turn what a handler raised into what the engine understands: again later, or held."""
+    """Turn what a handler raised into what the engine understands: again later, or held. end: is told which."""
     # Below zero where a wait was not counted and the engine's own count was then lost with the connection.
     tries = max(0, job.attempts)
     verdict = judge(error, tries, task.pauses_seconds, chance)
-    facts = {"task": task.name, "job_id": int(job.id), "attempts": tries, "reason": repr(error)[:300]}
+    facts = {"task": task.name, "attempts": tries, "reason": repr(error)[:300]}
+    end.again_in_seconds = verdict.again_in_seconds
     if verdict.again_in_seconds is None:
-        page("job_held", **facts)
+        end.outcome = "held"
+        page("job_held", error=error, **facts)
         return error
     if verdict.waits:
+        end.outcome = "waits"
         await _forget_try(driver, job)
     else:
-        _log.warning("job_failed", again_in_seconds=round(verdict.again_in_seconds, 1), **facts)
+        end.outcome = "again"
+        note_failure("job_failed", error, again_in_seconds=round(verdict.again_in_seconds, 1), **facts)
     return RetryRequested(timedelta(seconds=verdict.again_in_seconds), repr(error)[:200])
 
 
@@ -196,17 +212,20 @@ async def _crashes(driver: AsyncpgDriver, job: Job) -> int:
 def _job_function(task: Task) -> Callable[[Job], Awaitable[None]]:
     async def run(job: Job) -> None:
         payload: Payload = msgspec.json.decode(job.payload or b"{}", type=dict[str, Any])
-        await task.handler(payload)
+        with bound(**{name: value for name, value in payload.items() if name.endswith("_id")}):
+            await task.handler(payload)
 
     return run
 
 
 def _schedule_function(schedule: Schedule) -> Callable[[ScheduleRow], Awaitable[None]]:
     async def run(_: ScheduleRow) -> None:
-        try:
-            await schedule.handler()
-        except Exception as error:
-            page("schedule_failed", schedule=schedule.name, reason=repr(error)[:300])
-            raise
+        with seen(schedule.name, {}) as end:
+            try:
+                await schedule.handler()
+            except Exception as error:
+                end.outcome = "again"
+                page("schedule_failed", error=error, schedule=schedule.name, reason=repr(error)[:300])
+                raise
 
     return run

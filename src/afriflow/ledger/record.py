@@ -24,6 +24,7 @@ from afriflow.ledger import store
 from afriflow.ledger.present import show_transaction, store_action, store_failure
 from afriflow.ledger.set_off import set_off
 from afriflow.ledger.state import attempt_state, transaction_state
+from afriflow.ledger.tell import tell_end
 from afriflow.merchants.policy import late_policy_of
 from afriflow.observe.log import bound, logger, page
 from afriflow.port.http import Exchange
@@ -58,7 +59,7 @@ class Recorder:
         found = await connection.fetchrow(store.ATTEMPT, merchant_id, attempt_id)
         if found is None:
             raise NotFound(id=attempt_id)
-        with bound(transaction_id=found["transaction_id"], attempt_id=attempt_id):
+        with bound(merchant_id=merchant_id, transaction_id=found["transaction_id"], attempt_id=attempt_id):
             row = await self.lock(connection, merchant_id, found["transaction_id"])
             attempts = await connection.fetch(store.ATTEMPTS, merchant_id, row["id"])
             attempt = next(item for item in attempts if item["id"] == attempt_id)
@@ -83,6 +84,7 @@ class Recorder:
                 entry = (evidence.word.__class__.__name__, evidence.source.value, story_facts(evidence, step))
                 await self._write(connection, row, step, [(attempt_id, *entry)])
             await set_off(connection, attempt, others, step, policy)
+            tell_end("payment", row, attempt, step, self.clock.now())
             if step.alert:
                 page("payment_needs_attention", why=step.alert, provider=attempt["provider"])
             return step

@@ -27,6 +27,7 @@ from afriflow.ledger.present_out import outward_status, show_disbursement
 from afriflow.ledger.record import Recorder, remember_reference, story_facts
 from afriflow.ledger.set_off import ask_again
 from afriflow.ledger.state import order_state
+from afriflow.ledger.tell import tell_end
 from afriflow.observe.log import bound, logger, page
 
 _log = logger("ledger")
@@ -52,7 +53,7 @@ class OutRecorder:
         row = await connection.fetchrow(store.DISBURSEMENT_LOCK, merchant_id, disbursement_id)
         if row is None:
             raise NotFound(id=disbursement_id)
-        with bound(disbursement_id=disbursement_id):
+        with bound(merchant_id=merchant_id, disbursement_id=disbursement_id):
             overtaken = await _is_overtaken(connection, row)
             step = apply_evidence(
                 _outward_state(row),
@@ -70,6 +71,7 @@ class OutRecorder:
                 await self._look_after_cause(connection, row, step)
             if step.ask:
                 await ask_again(connection, merchant_id, disbursement_id)
+            tell_end(row["kind"], row, row, step, self.clock.now())
             alert = step.alert or ("succeeded after it had failed" if step.transaction.late else None)
             if alert:
                 page("money_out_needs_attention", why=alert, provider=row["provider"])

@@ -1,43 +1,40 @@
-"""How we log: structured lines with the ids of the work bound to them, and reports of faults to Sentry."""
+"""How we log: structured lines with the ids of the work on them, ours and every library's alike; and how a person is called."""
 
 import logging
-import re
 import sys
-from collections.abc import Generator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, TextIO
 
-import sentry_sdk
 import structlog
 
-_NUMBER = re.compile(r"\+\d{9,15}")
-_KEY = re.compile(r"\b(sk_(?:test|live)|whsec)_[A-Za-z0-9+/=_-]{8,}")
+from afriflow.observe.metrics import PAGES
+from afriflow.observe.redact import redact
+from afriflow.observe.report import report
+from afriflow.observe.work import bound, ids
+
+__all__ = ["begin_log", "bound", "logger", "note_failure", "page", "with_ids"]
 
 
-def configure(*, log_format: str, sentry_dsn: str = "", path: Path | None = None) -> None:
+def begin_log(*, log_format: str, path: Path | None = None) -> None:
     """Set logging up once per process.
 
-    log_format: json or console. sentry_dsn: empty = report nowhere. path: a file, None = standard error.
+    log_format: json or console. path: a file, None = standard error.
     """
     stream = sys.stderr
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         stream = path.open("a", encoding="utf-8", buffering=1)
-    renderer = (
-        structlog.processors.JSONRenderer()
-        if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
-    )
+    renderer = _renderer(log_format, stream)
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        with_ids,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        _scrub,
     ]
     structlog.configure(
-        processors=[*shared, renderer],
+        processors=[*shared, _scrub, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=True,
@@ -45,12 +42,14 @@ def configure(*, log_format: str, sentry_dsn: str = "", path: Path | None = None
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[_drop_record, _scrub, renderer]
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _scrub, renderer],
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    if sentry_dsn:
-        sentry_sdk.init(dsn=sentry_dsn, send_default_pii=False, include_local_variables=False)
+    logging.captureWarnings(capture=True)
+    if path is None and log_format == "json":  # a person at a terminal reads a traceback as it is
+        sys.excepthook = _crashed
 
 
 def logger(name: str) -> Any:
@@ -58,33 +57,37 @@ def logger(name: str) -> Any:
     return structlog.get_logger(station=name)
 
 
-@contextmanager
-def bound(**ids: str) -> Generator[None]:
-    """Bind ids (transaction_id, attempt_id, request_id, …) to every line logged inside."""
-    with structlog.contextvars.bound_contextvars(**ids):
-        yield
+def page(what: str, *, error: Exception | None = None, **facts: object) -> None:
+    """Call a person: something that must not happen quietly. Expected refusals never come here.
 
-
-def page(what: str, **facts: object) -> None:
-    """Call a person: something that must not happen quietly. Expected refusals never come here."""
+    error: where it happened, for the report.
+    """
+    PAGES.labels(what).inc()
     structlog.get_logger().error(what, page=True, **facts)
-    with sentry_sdk.new_scope() as scope:
-        for name, value in facts.items():
-            scope.set_extra(name, str(value))
-        sentry_sdk.capture_message(what, level="error")
+    report(what, facts, error=error)
 
 
-def _drop_record(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    event.pop("_record", None)
-    event.pop("_from_structlog", None)
-    return event
+def note_failure(what: str, error: Exception, **facts: object) -> None:
+    """Report what failed and is tried again: nobody is called, and it does not go unseen."""
+    structlog.get_logger().warning(what, **facts)
+    report(what, facts, error=error, call=False)
+
+
+def with_ids(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Put the ids that are bound here on a line; what the line says itself wins."""
+    return {**ids(), **event}
+
+
+def _renderer(log_format: str, stream: TextIO) -> Any:
+    if log_format == "json":
+        return structlog.processors.JSONRenderer(ensure_ascii=False)
+    return structlog.dev.ConsoleRenderer(colors=stream.isatty())
 
 
 def _scrub(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Take keys and phone numbers out of whatever text came along, exceptions included."""
-    for name, value in event.items():
-        if isinstance(value, str):
-            event[name] = _NUMBER.sub(
-                lambda match: match[0][:6] + "•••" + match[0][-2:], _KEY.sub(r"\1_•••", value)
-            )
-    return event
+    """Make everything on a line fit to be read, exceptions included."""
+    return {name: redact(value, name) for name, value in event.items()}
+
+
+def _crashed(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    structlog.get_logger().critical("crashed", exc_info=(kind, error, traceback))

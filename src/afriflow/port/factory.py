@@ -80,6 +80,7 @@ class PaymentFactory:
     def open(self, account: Account) -> OpenProvider:
         """Give an adapter for this account. Raises KeyError for a provider that is not installed."""
         spec = specs()[account.provider]
-        http = ProviderHttp(self._lines.of(account.mode), self._clock, timeout_seconds=self._timeout_seconds)
+        lines = self._lines.of(account.mode)
+        http = ProviderHttp(lines, self._clock, provider=spec.name, timeout_seconds=self._timeout_seconds)
         memory = self._memories.setdefault(account.id, {})
         return OpenProvider(spec, account, spec.adapter(account, http, self._clock, memory), http)

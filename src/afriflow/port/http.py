@@ -18,6 +18,11 @@ from typing import cast
 import aiohttp
 
 from afriflow.core.clock import Clock
+from afriflow.observe.log import logger
+from afriflow.observe.metrics import PROVIDER_CALLS
+from afriflow.observe.trace import Kind, span
+
+_log = logger("port")
 
 # Answers of providers are a few kB; more is an error page or an attack.
 ANSWER_BYTES_MAX = 256 * 1024
@@ -84,11 +89,14 @@ class Reply:
 class ProviderHttp:
     """The client that one adapter is given for one use; `exchanges` holds what was said.
 
-    timeout_seconds: for the whole call, where a call does not say otherwise. rest_seconds: how long the provider
+    provider: its name, for those who look on. timeout_seconds: for the whole call, where a call does not say otherwise. rest_seconds: how long the provider
     asked to be left alone (429, or 503 with a time); 0 = it did not say how long, None = it did not ask.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, clock: Clock, *, timeout_seconds: float) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, clock: Clock, *, provider: str = "", timeout_seconds: float
+    ) -> None:
+        self._provider = provider
         self._session = session
         self._clock = clock
         self._timeout_seconds = timeout_seconds
@@ -113,17 +121,25 @@ class ProviderHttp:
         started_at = self._clock.now()
         reply: Reply | None = None
         error: str | None = None
+        outcome = "no_answer"
         try:
-            reply = await self._exchange(method, url, headers or {}, body, timeout_seconds)
+            with span(
+                f"{self._provider} {operation}", Kind.CLIENT, provider=self._provider, operation=operation
+            ) as step:
+                reply = await self._exchange(method, url, headers or {}, body, timeout_seconds)
+                outcome = f"{reply.status // 100}xx"
+                step.tell(http__request__method=method, http__response__status_code=reply.status)
             self.rest_seconds = (
                 asked_rest(reply, started_at) if self.rest_seconds is None else self.rest_seconds
             )
             return reply
         except (NothingSent, NoAnswer) as raised:
+            outcome = "nothing_sent" if isinstance(raised, NothingSent) else "no_answer"
             error = f"{type(raised).__name__}: {raised}"
             raise
         finally:
             duration = self._clock.now() - started_at
+            self._tell(operation, outcome, duration.total_seconds())
             self.exchanges.append(
                 Exchange(
                     operation=operation,
@@ -138,6 +154,11 @@ class ProviderHttp:
                     duration_ms=int(duration.total_seconds() * 1000),
                 )
             )
+
+    def _tell(self, operation: str, outcome: str, seconds: float) -> None:
+        PROVIDER_CALLS.labels(self._provider, operation, outcome).observe(seconds)
+        facts = {"provider": self._provider, "operation": operation, "outcome": outcome}
+        _log.info("provider_called", **facts, duration_ms=int(seconds * 1000))
 
     async def _exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float | None

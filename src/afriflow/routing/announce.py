@@ -19,12 +19,13 @@ from afriflow.merchants import audit_log
 from afriflow.merchants.accounts import Accounts
 from afriflow.merchants.keys import Caller
 from afriflow.observe.log import logger
+from afriflow.observe.metrics import BREAKER_TURNS
 from afriflow.port.forced import Forced
 from afriflow.port.provider import Account
 from afriflow.routing import store
 from afriflow.routing.circuit import State
 from afriflow.routing.force import Decision
-from afriflow.routing.health import Turn
+from afriflow.routing.health import ALL_OPERATORS, Turn
 
 _log = logger("routing")
 HEALTH_CHANGED = "provider.health_changed"
@@ -70,6 +71,10 @@ class Announcer:
 
     async def turned(self, account: Account, turns: Sequence[Turn]) -> None:
         """Tell which breakers of an account opened or closed; without the database it is only in the log."""
+        for turn in turns:
+            BREAKER_TURNS.labels(
+                account.provider, turn.operation, turn.operator or ALL_OPERATORS, turn.state.value
+            ).inc()
         try:
             for turn in turns:
                 async with self.database.transaction() as connection:

@@ -7,7 +7,7 @@ goes on from the last state that it saw, by the same rules. Losing them is harml
 
 import asyncio
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from types import MappingProxyType
@@ -24,6 +24,9 @@ from afriflow.routing.circuit import BreakerLimits, Circuit, Seen, State, Verdic
 _log = logger("routing")
 # After an error Redis is left alone this long, so that a hung one costs one timeout and not one a call.
 _REDIS_PAUSE_SECONDS = 1.0
+_KEY = "afriflow:breaker:"
+# The circuit of a whole account, in names and metrics.
+ALL_OPERATORS = "*"
 # Those who met the same outage must not all come back in the same second.
 _JITTER = (0.8, 1.2)
 _STATES: tuple[State, ...] = (State.CLOSED, State.OPEN, State.HALF_OPEN)
@@ -50,6 +53,16 @@ class Turn:
     operator: str | None
     state: State
     wait_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A circuit as this process knows it. operator: ALL_OPERATORS = the whole account."""
+
+    account_id: str
+    operation: str
+    operator: str
+    state: State
 
 
 class Health:
@@ -143,6 +156,14 @@ class Health:
             _log.warning("breaker_turns", state=turn.state, seconds=round(turn.wait_seconds, 1), **facts)
         return turns if shared else []  # alone, a process speaks for itself and not for the fleet
 
+    def not_closed(self) -> Iterator[Known]:
+        """Tell the circuits that this process has met and that do not let everybody through now."""
+        for key, circuit in self._circuits.items():
+            state = circuit.look(_now()).state
+            if state is not State.CLOSED:
+                account, operation, operator = key.removeprefix(_KEY).rsplit(":", 2)
+                yield Known(account.strip("{}"), operation, operator, state)
+
     def _circuit(self, key: str) -> Circuit:
         return self._circuits.setdefault(key, Circuit(self._limits))
 
@@ -217,7 +238,7 @@ def _keys(account_id: str, operation: str, operator: str | None) -> list[str]:
 
 
 def _key(account_id: str, operation: str, operator: str | None) -> str:
-    return f"afriflow:breaker:{{{account_id}}}:{operation}:{operator or '*'}"
+    return f"{_KEY}{{{account_id}}}:{operation}:{operator or ALL_OPERATORS}"
 
 
 def _now() -> float:

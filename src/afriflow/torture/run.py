@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 
 from afriflow.core.errors import AfriFlowError
-from afriflow.observe.log import configure
+from afriflow.observe.log import begin_log
 from afriflow.torture import store
 from afriflow.torture.chaos import Chaos, struck
 from afriflow.torture.people import Merchant
@@ -126,7 +126,7 @@ class Progress:
 async def torture(plan: Plan, say: Callable[[Progress], None]) -> Result:
     """Do it, and keep the servers' data and logs only where something was found. say: hears how far it is."""
     home = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="afriflow-torture-"))
-    configure(log_format="json", path=home / "log" / "torture.log")
+    begin_log(log_format="json", path=home / "log" / "torture.log")
     result = Result(
         plan, await asyncio.to_thread(_commit), f"{platform.machine()}, Python {platform.python_version()}"
     )

@@ -1,6 +1,5 @@
 """How a no is said: RFC 9457 problem details for programs, a page for people, in their language, never a bare 500."""
 
-import uuid
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -10,6 +9,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from afriflow.core import errors
 from afriflow.core.language import choose_language, say
 from afriflow.observe.log import logger, page
+from afriflow.observe.work import ids
 from afriflow.web.prove import ask_for_proof
 from afriflow.web.render import go_to, render_error
 
@@ -91,7 +91,7 @@ def answer(request: Request[Any, Any, Any], error: errors.AfriFlowError) -> Resp
 def on_ours(request: Request[Any, Any, Any], error: errors.AfriFlowError) -> Response[Any]:
     """An error of ours: said as it is; only those that need a person are reported."""
     if not isinstance(error, errors.Refusal):
-        page("request_failed", code=error.code, path=request.url.path, facts=repr(error.facts)[:300])
+        page("request_failed", error=error, code=error.code, path=request.url.path, facts=error.facts)
     return answer(request, error)
 
 
@@ -123,7 +123,6 @@ def _query_faults(error: ValidationException) -> list[errors.FieldError]:
 
 def on_unforeseen(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """A mistake of ours: the caller gets a number to name, a person gets the rest."""
-    request_id = uuid.uuid4().hex
-    _log.error("unforeseen", path=request.url.path, request_id=request_id, exc_info=error)
-    page("unforeseen", path=request.url.path, request_id=request_id, reason=type(error).__name__)
-    return answer(request, errors.AfriFlowError(request_id=request_id))
+    _log.error("unforeseen", path=request.url.path, exc_info=error)
+    page("unforeseen", error=error, path=request.url.path, reason=type(error).__name__)
+    return answer(request, errors.AfriFlowError(request_id=ids().get("request_id", "")))
