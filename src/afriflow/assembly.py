@@ -120,14 +120,14 @@ def put_together(ground: Ground) -> Assembly:
     """Put the stations on their ground; opens nothing itself, so that a simulation can bring a ground of its own."""
     settings, database, clock, ids = ground.settings, ground.database, ground.clock, ground.ids
     accounts, factory = ground.accounts, ground.factory
-    secret, lease = ground.vault.attempt_secret, settings.send_lease_seconds
+    vault, lease = ground.vault, settings.send_lease_seconds
     first_check, base_url = settings.follow_ladder_seconds[0], settings.base_url
     standing_limits = _standing_limits(settings)
     router = Router(database, accounts, ground.health, clock, standing_limits)
     recorder = Recorder(ids, clock, base_url)
     out_recorder = OutRecorder(ids, clock, recorder)
-    planner = Planner(ids, secret, base_url, lease, first_check)
-    out_planner = OutPlanner(ids, clock, secret, lease, first_check)
+    planner = Planner(ids, vault, base_url, lease, first_check)
+    out_planner = OutPlanner(ids, clock, vault, lease, first_check)
     announcer = Announcer(database, accounts, ids, clock, settings.breaker_forced_seconds_max)
     bulkheads = Bulkheads(_bulkhead_limits(settings), ground.chance)
     gate = (ground.health, announcer, bulkheads)
@@ -144,10 +144,10 @@ def put_together(ground: Ground) -> Assembly:
         database, accounts, factory, *orders, sender, bulkheads, clock, _follow_limits(settings)
     )
     code_giver = CodeGiver(database, factory, recorder, follower, sender, clock)
-    paying, look_alikes = (router, recorder, planner, sender), LookAlikes(settings.look_alike_seconds)
-    beside = (look_alikes, PromptLimit(ground.vault, _prompt_limits(settings)), ids, clock)
+    paying, look_alikes = (router, recorder, planner, sender), LookAlikes(vault, settings.look_alike_seconds)
+    beside = (look_alikes, PromptLimit(vault, _prompt_limits(settings)), ids, clock)
     targets = Targets(settings.webhook_ports, private_in_test=settings.allow_private_addresses)
-    delivery = (ground.vault, clock, ground.delivery_lines, targets, _delivery_limits(settings))
+    delivery = (vault, clock, ground.delivery_lines, targets, _delivery_limits(settings))
     outgoing = (factory, recorder, out_recorder, out_planner, sender, follower, ids)
     disburser = Disburser(database, idempotency, accounts, router, *outgoing)
     limits = Limits(settings.session_seconds, settings.session_seconds_min, settings.session_seconds_max)
@@ -165,8 +165,10 @@ def put_together(ground: Ground) -> Assembly:
         disburser=disburser,
         batcher=Batcher(disburser),
         giver_back=GiverBack(disburser),
-        receiver=Receiver(database, accounts, factory, ids, clock),
-        processor=Processor(database, accounts, factory, recorder, out_recorder, follower.check, clock),
+        receiver=Receiver(database, accounts, factory, vault, ids, clock),
+        processor=Processor(
+            database, accounts, factory, vault, recorder, out_recorder, follower.check, clock
+        ),
         targets=targets,
         deliverer=Deliverer(database, *delivery, ground.chance),
         # Twice the ladder: what is older has long been marked unresolved and is asked for by hand.

@@ -117,7 +117,7 @@ BREAKS: dict[str, list[tuple[str, str]]] = {
     "one_id_one_body": [
         ("paid", "UPDATE attempts SET amount_minor = 4999 WHERE transaction_id = '{paid}'"),
         ("open", "UPDATE attempts SET account_id = 'another' WHERE transaction_id = '{open}'"),
-        ("payout", "UPDATE payment_methods SET msisdn = '+221770000000' WHERE id = (SELECT payment_method_id FROM disbursements WHERE id = '{payout}')"),
+        ("payout", "UPDATE payment_methods SET msisdn_index = '\\x00' WHERE id = (SELECT payment_method_id FROM disbursements WHERE id = '{payout}')"),
         ("refund", "UPDATE attempts SET reference = 'other' WHERE transaction_id = '{refunded}'"),
     ],
     "reference_leads_back": [

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from storm.house import BEGINNING, SETTINGS
 from storm.other_side import Entry, OtherSide
 from storm.process import IDLE_IN_TRANSACTION_SECONDS, Write
@@ -18,6 +19,8 @@ from afriflow.core.review import LatePolicy
 from afriflow.delivery import store as delivery_store
 from afriflow.inbox import store as inbox_store
 from afriflow.ledger import store
+from afriflow.merchants import vault_store
+from afriflow.merchants.key_encryption import NONCE_BYTES, derive
 
 _OPEN = {"planned", "unknown", "pending"}
 _ENDED = {"failed", "not_sent", "never_received"}
@@ -54,6 +57,7 @@ class Witness:
         self._deadlines: dict[str, float] = {}
         self._old: set[str] = set()
         self._notifications: dict[str, tuple[str, bytes]] = {}
+        self._wrapped: dict[str, bytes] = {}  # merchant → its first data key
         self._known: set[str] = set()
         self._attempts: defaultdict[str, list[str]] = defaultdict(list)
         self._references: dict[str, str] = {}  # attempt or disbursement → its id at the provider
@@ -101,8 +105,8 @@ class Witness:
                 self._transaction_changed(args[1], str(args[2]), late=args[5])
             elif query == delivery_store.EVENT_INSERT:
                 self._told(args[3], args[4], args[5])
-            elif query == inbox_store.EVENT_INSERT:
-                self._notifications[args[1]] = (args[9], args[8])
+            elif query in {vault_store.DATA_KEY_INSERT, inbox_store.EVENT_INSERT}:
+                self._sealed(query, args)
             elif query == inbox_store.EVENT_HANDLED and args[2] == "handled":
                 self._handled(args[1], args[5])
 
@@ -142,12 +146,26 @@ class Witness:
 
     def _handled(self, event_id: str, order_id: str) -> None:
         """A notification counts as read in the very commit of what it changed (S11)."""
-        verdict, body = self._notifications[event_id]
+        verdict, sealed = self._notifications[event_id]
         if verdict != "signed" or order_id not in self._statuses or self._statuses[order_id] not in _OPEN:
             return
-        told = msgspec.json.decode(body)
+        told = msgspec.json.decode(self._opened(event_id, sealed))
         if told["status"] in {"completed", "failed"} and not self._is_doubtful(self._references[order_id]):
             self.violations.append(f"S11: {event_id} was read and {order_id} is as before")
+
+    def _sealed(self, query: str, args: Any) -> None:
+        if query == vault_store.DATA_KEY_INSERT:
+            self._wrapped.setdefault(args[0], args[2])
+        else:
+            self._notifications[args[1]] = (args[9], args[8])
+
+    def _opened(self, event_id: str, sealed: bytes) -> bytes:
+        """Open what a notification said, with the data key that was seen being written."""
+        merchant_id, wrapped = next((m, w) for m, w in self._wrapped.items() if m)
+        root, place = SETTINGS.secret_key.encode(), ["data_keys", "wrapped", 1, merchant_id]
+        key = _decrypt(derive(root, b"key encryption"), wrapped, place)
+        header, content = sealed[:5], sealed[5:]
+        return _decrypt(key, content, ["webhook_events", "body", event_id, merchant_id, header.hex()])
 
     def _is_doubtful(self, reference: str) -> bool:
         return any(entry.paid not in {0, entry.amount} for entry in self._entries(reference))
@@ -316,3 +334,7 @@ class Witness:
                 found.violations.append(f"L2: the events of {subject_id} are numbered {numbers}")
             if heard != numbers:
                 found.violations.append(f"L2: of {subject_id} the shop heard {heard} of {numbers}")
+
+
+def _decrypt(key: bytes, content: bytes, bound_to: list[object]) -> bytes:
+    return AESGCM(key).decrypt(content[:NONCE_BYTES], content[NONCE_BYTES:], msgspec.json.encode(bound_to))

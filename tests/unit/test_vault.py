@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from afriflow.core.place import Place
 from afriflow.merchants.key_encryption import LocalKeys, Unsealable, derive
-from afriflow.merchants.vault import Place, Vault, header_of
+from afriflow.merchants.vault import Vault, header_of
 
 KEY = b"a secret of a test, 32 bytes or more"
 OTHER = b"another secret of a test, and as long"

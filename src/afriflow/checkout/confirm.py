@@ -6,7 +6,7 @@ from afriflow.checkout.call import Planned
 from afriflow.checkout.create import opening
 from afriflow.checkout.give_code import CodeGiver
 from afriflow.checkout.look_alike import LookAlikes
-from afriflow.checkout.plan import Planner, expire_key, keep_method, load_method
+from afriflow.checkout.plan import Planner, expire_key
 from afriflow.checkout.prompt_limit import PromptLimit
 from afriflow.checkout.request import ConfirmRequest, check_otp, read_method
 from afriflow.checkout.send import Sender
@@ -19,6 +19,7 @@ from afriflow.core.transaction import OPEN, Mode, TransactionStatus
 from afriflow.db.engine import Connection, Database, Record, one
 from afriflow.jobs.queue import trace_of
 from afriflow.ledger import store
+from afriflow.ledger.method import customer_phone, keep_method, load_method
 from afriflow.ledger.present import store_action
 from afriflow.ledger.record import Recorder
 from afriflow.merchants.keys import Caller
@@ -87,11 +88,12 @@ class Confirmer:
         if request.payment_method is not None:
             if row["status"] != TransactionStatus.REQUIRES_PAYMENT_METHOD and not row["payer_chooses"]:
                 raise NotConfirmable(status=row["status"])
-            fallback = row["customer"].get("phone")
+            fallback = await customer_phone(connection, self.planner.vault, row)
             return read_method(request.payment_method, row["country"], Mode(row["mode"]), fallback)
         if request.otp is None or row["payment_method_id"] is None:
             raise NotConfirmable(status=row["status"])
-        return load_method(await one(connection, store.METHOD, row["merchant_id"], row["payment_method_id"]))
+        stored = await one(connection, store.METHOD, row["merchant_id"], row["payment_method_id"])
+        return await load_method(connection, self.planner.vault, stored)
 
     async def _commit(
         self, caller: Caller, transaction_id: str, method: PaymentMethod, decision: Decision, otp: str | None
@@ -104,7 +106,7 @@ class Confirmer:
             if live or over or row["status"] not in _CONFIRMABLE:
                 raise NotConfirmable(status=row["status"])
             status, action = opening(method, decision, otp)
-            method_id = await keep_method(connection, self.ids, caller, method)
+            method_id = await keep_method(connection, self.planner.vault, self.ids, caller, method)
             await connection.execute(
                 store.TRANSACTION_CHOOSE,
                 caller.merchant_id,

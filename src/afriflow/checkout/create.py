@@ -10,7 +10,7 @@ from afriflow.checkout.call import Planned
 from afriflow.checkout.code_first import asking_for_code
 from afriflow.checkout.idempotency import Claim, Idempotency, make_claim
 from afriflow.checkout.look_alike import LookAlikes
-from afriflow.checkout.plan import Planner, keep_method, plan_expiry
+from afriflow.checkout.plan import Planner, plan_expiry
 from afriflow.checkout.prompt_limit import PromptLimit
 from afriflow.checkout.request import Checkout
 from afriflow.checkout.send import Sender
@@ -21,6 +21,7 @@ from afriflow.core.method import NextAction, PaymentMethod
 from afriflow.core.transaction import TransactionStatus
 from afriflow.db.engine import Connection, Database, one
 from afriflow.ledger import store as ledger_store
+from afriflow.ledger.method import keep_method, seal_customer_phone
 from afriflow.ledger.present import show_transaction, store_action
 from afriflow.ledger.record import Recorder
 from afriflow.merchants.keys import Caller
@@ -93,7 +94,9 @@ class Creator:
                 return False, None
             method_id = None
             if checkout.method is not None:
-                method_id = await keep_method(connection, self.ids, caller, checkout.method)
+                method_id = await keep_method(
+                    connection, self.planner.vault, self.ids, caller, checkout.method
+                )
             status, action = opening(checkout.method, decision, checkout.otp)
             expires_at = self.clock.now() + timedelta(seconds=checkout.session_seconds)
             await self._insert(
@@ -144,7 +147,7 @@ class Creator:
         request, token = checkout.request, self.ids.token()
         customer: dict[str, Any] = msgspec.to_builtins(request.customer)
         if checkout.customer_phone is not None:
-            customer["phone"] = checkout.customer_phone.e164
+            customer["phone"] = checkout.customer_phone.masked
         inserted = await connection.execute(
             ledger_store.TRANSACTION_INSERT,
             caller.merchant_id,
@@ -168,6 +171,9 @@ class Creator:
             claim.key,
             token,
             expires_at,
+            await seal_customer_phone(
+                connection, self.planner.vault, caller.merchant_id, transaction_id, checkout.customer_phone
+            ),
         )
         if inserted == "INSERT 0 0":
             taken = await connection.fetchrow(

@@ -13,7 +13,6 @@ from afriflow.checkout.call import Planned
 from afriflow.checkout.create import Reply
 from afriflow.checkout.follow import Follower
 from afriflow.checkout.idempotency import Claim, Idempotency, make_claim
-from afriflow.checkout.plan import keep_method
 from afriflow.checkout.plan_out import Intent, OutPlanner
 from afriflow.checkout.request_out import PayoutRequest, RefundRequest, WantedPayout
 from afriflow.checkout.send import Sender
@@ -28,10 +27,10 @@ from afriflow.core.errors import (
 from afriflow.core.evidence import Evidence, Source
 from afriflow.core.ids import Ids
 from afriflow.core.money import Money
-from afriflow.core.msisdn import mask
 from afriflow.core.transaction import TransactionStatus
 from afriflow.db.engine import Connection, Database, Record, one
 from afriflow.ledger import store
+from afriflow.ledger.method import keep_method
 from afriflow.ledger.present_out import show_disbursement
 from afriflow.ledger.record import Recorder
 from afriflow.ledger.record_out import OutRecorder
@@ -141,7 +140,7 @@ class Disburser:
             kind="payout",
             money=wanted.money,
             country=wanted.method.country,
-            method_id=await keep_method(connection, self.ids, caller, wanted.method),
+            method_id=await keep_method(connection, self.out_planner.vault, self.ids, caller, wanted.method),
             language=wanted.language,
             metadata=dict(request.metadata),
             description=request.description,
@@ -212,7 +211,7 @@ class Disburser:
             "operation": "POST /api/payouts",
             "country": row["country"],
             "operator": row["method_operator"],
-            "phone": mask(row["method_msisdn"]) if row["method_msisdn"] else None,
+            "phone": row["method_phone"] or None,
         }
         raise RefundNotSupported(provider=account.provider, instead=instead)
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from afriflow.core.method import PaymentMethod
 from afriflow.db.engine import Connection, Record
 from afriflow.ledger import store
+from afriflow.ledger.method import phone_index
 from afriflow.ledger.record import Entry
+from afriflow.merchants.vault import Vault
 
 SAME_PHONE_AND_AMOUNT = "same_phone_and_amount"
 
@@ -17,6 +19,7 @@ SAME_PHONE_AND_AMOUNT = "same_phone_and_amount"
 class LookAlikes:
     """Looks for them. window_seconds: how long after a payment another one is taken for it."""
 
+    vault: Vault
     window_seconds: int
 
     async def note(self, connection: Connection, row: Record, method: PaymentMethod | None) -> list[Entry]:
@@ -31,7 +34,7 @@ class LookAlikes:
             store.TRANSACTION_LOOK_ALIKE,
             row["merchant_id"],
             row["mode"],
-            method.msisdn.e164,
+            phone_index(self.vault, row["merchant_id"], method),
             row["amount_minor"],
             row["currency"],
             row["id"],

@@ -10,15 +10,14 @@ import msgspec
 
 from afriflow.checkout.call import AnyOrder, Planned
 from afriflow.core.ids import Ids, attempt_uuid
-from afriflow.core.method import MethodType, PaymentMethod
 from afriflow.core.money import Money
-from afriflow.core.msisdn import Msisdn
-from afriflow.core.operator import countries
 from afriflow.db.engine import Connection, Record, one
 from afriflow.jobs.queue import enqueue
 from afriflow.ledger import store
+from afriflow.ledger.method import load_method, phone_index
 from afriflow.ledger.record import remember_reference
 from afriflow.merchants.keys import Caller
+from afriflow.merchants.vault import Vault
 from afriflow.port.money_out import RefundOrder
 from afriflow.port.provider import Account, Order, Secret
 
@@ -31,7 +30,7 @@ class Planner:
     """What planning needs from outside. lease_seconds: how long one send may take."""
 
     ids: Ids
-    attempt_secret: bytes
+    vault: Vault
     base_url: str
     lease_seconds: int
     first_check_seconds: int
@@ -47,7 +46,7 @@ class Planner:
         attempts = await connection.fetch(store.ATTEMPTS, merchant_id, transaction_id)
         number = len(attempts) + 1
         key = transaction["idempotency_key"]
-        reference = attempt_uuid(self.attempt_secret, merchant_id, transaction["mode"], key, number)
+        reference = attempt_uuid(self.vault.attempt_secret, merchant_id, transaction["mode"], key, number)
         attempt_id = self.ids.new("att")
         order = await self.order(
             connection,
@@ -72,7 +71,7 @@ class Planner:
             transaction["amount_minor"],
             transaction["currency"],
             transaction["payment_method_id"],
-            body_hash(order, account),
+            body_hash(order, account, self.vault),
             float(self.lease_seconds),
         )
         attempt = await one(connection, store.ATTEMPT, merchant_id, attempt_id)
@@ -108,7 +107,7 @@ class Planner:
             transaction_id=transaction["id"],
             merchant_name=merchant_name,
             money=Money(transaction["amount_minor"], transaction["currency"]),
-            method=load_method(row),
+            method=await load_method(connection, self.vault, row),
             return_url=f"{page}/return",
             cancel_url=f"{page}/cancelled",
             created_at=transaction["created_at"],
@@ -121,13 +120,13 @@ class Planner:
         )
 
 
-def body_hash(order: AnyOrder, account: Account) -> bytes:
-    """Hash what must never differ between two sends of one order (S3)."""
+def body_hash(order: AnyOrder, account: Account, vault: Vault) -> bytes:
+    """Hash what must never differ between two sends of one order (S3); of a phone its index, which nobody can guess."""
     facts: list[object] = [order.reference, account.id, order.money.amount_minor, order.money.currency]
     if isinstance(order, RefundOrder):
         facts.append(order.payment_reference)
     else:
-        facts += [order.method.operator, order.method.msisdn.e164 if order.method.msisdn else ""]
+        facts += [order.method.operator, phone_index(vault, account.merchant_id, order.method).hex()]
     return hashlib.sha256(msgspec.json.encode(facts)).digest()
 
 
@@ -137,27 +136,6 @@ def follow_key(attempt_id: str) -> str:
 
 def expire_key(transaction_id: str) -> str:
     return f"expire:{transaction_id}"
-
-
-def load_method(row: Record) -> PaymentMethod:
-    """Read a stored payment method."""
-    country = countries()[row["country"]]
-    msisdn = Msisdn(row["msisdn"], country.alpha2, country.calling_code) if row["msisdn"] else None
-    return PaymentMethod(MethodType(row["type"]), country.alpha2, row["operator"] or None, msisdn)
-
-
-async def keep_method(connection: Connection, ids: Ids, caller: Caller, method: PaymentMethod) -> str:
-    """Find or write a payer's method; gives its id."""
-    return await connection.fetchval(
-        store.METHOD_UPSERT,
-        caller.merchant_id,
-        ids.new("pm"),
-        caller.mode,
-        method.type,
-        method.country,
-        method.operator or "",
-        method.msisdn.e164 if method.msisdn else "",
-    )
 
 
 async def plan_expiry(

@@ -5,16 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from afriflow.checkout.call import Planned
-from afriflow.checkout.plan import FOLLOW, body_hash, follow_key, load_method
+from afriflow.checkout.plan import FOLLOW, body_hash, follow_key
 from afriflow.core.clock import Clock
 from afriflow.core.ids import Ids, attempt_uuid
+from afriflow.core.method import PaymentMethod
 from afriflow.core.money import Money
 from afriflow.core.review import Cause
 from afriflow.db.engine import Connection, Record, one
 from afriflow.jobs.queue import enqueue
 from afriflow.ledger import store
+from afriflow.ledger.method import load_method
 from afriflow.ledger.record import remember_reference
 from afriflow.merchants.keys import Caller
+from afriflow.merchants.vault import Vault
 from afriflow.port.money_out import PayoutOrder, RefundOrder
 from afriflow.port.provider import Account
 
@@ -49,7 +52,7 @@ class OutPlanner:
 
     ids: Ids
     clock: Clock
-    attempt_secret: bytes
+    vault: Vault
     lease_seconds: int
     first_check_seconds: int
 
@@ -64,9 +67,10 @@ class OutPlanner:
     ) -> Planned | None:
         """Write the disbursement in state `unknown`; None when its reference or its cause is taken."""
         reference = attempt_uuid(
-            self.attempt_secret, caller.merchant_id, caller.mode, f"{intent.kind}:{key}", 1
+            self.vault.attempt_secret, caller.merchant_id, caller.mode, f"{intent.kind}:{key}", 1
         )
-        method = await one(connection, store.METHOD, caller.merchant_id, intent.method_id)
+        row = await one(connection, store.METHOD, caller.merchant_id, intent.method_id)
+        method = await load_method(connection, self.vault, row)
         order = self._order(caller.merchant_name, disbursement_id, reference, intent, method)
         permitted_at = asyncio.get_running_loop().time()
         inserted = await connection.execute(
@@ -89,7 +93,7 @@ class OutPlanner:
             account.id,
             intent.routing,
             reference,
-            body_hash(order, account),
+            body_hash(order, account, self.vault),
             intent.cause,
             intent.payment["id"] if intent.payment else None,
             intent.batch_id,
@@ -112,7 +116,8 @@ class OutPlanner:
         self, connection: Connection, merchant_name: str, row: Record
     ) -> PayoutOrder | RefundOrder:
         """Build what the adapter is given again, always the same for the same disbursement."""
-        method = await one(connection, store.METHOD, row["merchant_id"], row["payment_method_id"])
+        stored = await one(connection, store.METHOD, row["merchant_id"], row["payment_method_id"])
+        method = await load_method(connection, self.vault, stored)
         payment = None
         if row["kind"] == "refund":
             payment = await payment_of(connection, row)
@@ -144,7 +149,7 @@ class OutPlanner:
         disbursement_id: str,
         reference: str,
         intent: Intent,
-        method: Record,
+        method: PaymentMethod,
         provider_reference: str | None = None,
         created_at: Any = None,
     ) -> PayoutOrder | RefundOrder:
@@ -164,7 +169,7 @@ class OutPlanner:
             payout_id=disbursement_id,
             merchant_name=merchant_name,
             money=intent.money,
-            method=load_method(method),
+            method=method,
             created_at=created_at,
             recipient_name=intent.recipient_name,
             description=intent.description,

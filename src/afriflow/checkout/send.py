@@ -20,6 +20,7 @@ from afriflow.core.transaction import FINAL, TransactionStatus
 from afriflow.db.engine import Database
 from afriflow.ledger.record import Recorder, remember_reference
 from afriflow.merchants.keys import Caller
+from afriflow.merchants.vault import Vault
 from afriflow.observe.log import bound, logger, page
 from afriflow.observe.metrics import ANSWERS, NO_OPERATOR
 from afriflow.port.code_after import TakesCode
@@ -81,7 +82,7 @@ class Sender:
 
     async def call(self, opened: OpenProvider, planned: Planned) -> Answer:
         """Make one call to the provider; whatever goes wrong inside is `Unclear`, never an end."""
-        _refuse_changed(planned)
+        _refuse_changed(self.planner.vault, planned)
         attempt = planned.row
         sending, kind = statements(attempt), kind_of(attempt)
 
@@ -119,7 +120,7 @@ class Sender:
         if not isinstance(adapter, BulkPayouts) or len(planned) > adapter.bulk_max:
             raise Fault(reason=f"{opened.spec.name} cannot carry {len(planned)} payouts at once")
         for item in planned:
-            _refuse_changed(item)
+            _refuse_changed(self.planner.vault, item)
 
         async def call(allowed: Sequence[Planned]) -> Sequence[Answer]:
             return await adapter.payout_bulk([cast("PayoutOrder", item.order) for item in allowed])
@@ -239,8 +240,8 @@ class Sender:
             return await self.planner.plan(connection, caller, row, following.contract.account, otp)
 
 
-def _refuse_changed(planned: Planned) -> None:
-    if body_hash(planned.order, planned.account) != bytes(planned.row["body_hash"]):
+def _refuse_changed(vault: Vault, planned: Planned) -> None:
+    if body_hash(planned.order, planned.account, vault) != bytes(planned.row["body_hash"]):
         raise Fault(reason="an attempt's order changed between two sends", attempt_id=planned.row["id"])
 
 

@@ -69,9 +69,10 @@ async def work() -> None:
 async def migrate() -> None:
     from afriflow.db.grants import grant  # noqa: PLC0415
     from afriflow.db.migrate import migrate as run  # noqa: PLC0415
+    from afriflow.merchants.unlock import open_vault  # noqa: PLC0415
 
     settings = database_settings()
-    await run(settings.database_url)
+    await run(settings.database_url, unlock=lambda: open_vault(settings))
     click.echo(t("migrated"))
     if settings.database_role:
         await grant(settings.database_url, settings.database_role)

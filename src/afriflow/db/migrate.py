@@ -1,13 +1,16 @@
 """How the schema comes to be: Alembic's numbered steps, run from code, under one lock."""
 
 import asyncio
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from afriflow.core.place import Place
 from afriflow.db.condition import schema_of
 from afriflow.db.engine import Connection
 
@@ -38,9 +41,22 @@ async def is_behind(connection: Connection) -> str | None:
     return revision if revision in known_revisions()[1:] else None
 
 
-async def migrate(database_url: str, revision: str = "head") -> None:
+class Sealer(Protocol):
+    """What a step needs that seals what stood in clear before: the vault."""
+
+    async def seal(self, connection: Connection, value: object, place: Place) -> bytes: ...
+    async def seal_bytes(self, connection: Connection, content: bytes, place: Place) -> bytes: ...
+    def index(self, merchant_id: str, text: str) -> bytes: ...
+
+
+async def migrate(
+    database_url: str, revision: str = "head", *, unlock: Callable[[], Sealer] | None = None
+) -> None:
     """Bring the database to a schema, the newest unless another is named; a second run changes nothing.
 
     Payments may go on meanwhile: what a step may do is held by a test (tests/tidy/test_migrations.py).
+    unlock: opens the vault, where a step finds something to seal; a database without rows needs none.
     """
-    await asyncio.to_thread(command.upgrade, alembic_config(database_url), revision)
+    config = alembic_config(database_url)
+    config.attributes["unlock"] = unlock
+    await asyncio.to_thread(command.upgrade, config, revision)

@@ -225,11 +225,16 @@ payment_methods = Table(
     Column("type", Text, nullable=False),
     Column("country", Text, nullable=False),
     Column("operator", Text, nullable=False, server_default=""),
-    Column("msisdn", Text, nullable=False, server_default=""),
+    # Found by its blind index, shown by its mask, read by whoever has the keys; all empty without a phone.
+    Column("msisdn_index", LargeBinary, nullable=False, server_default=""),
+    Column("msisdn_mask", Text, nullable=False, server_default=""),
+    Column("msisdn_sealed", LargeBinary),
     _time("created_at"),
     PrimaryKeyConstraint("merchant_id", "id"),
-    UniqueConstraint("merchant_id", "mode", "type", "country", "operator", "msisdn"),
-    Index("ix_payment_methods_msisdn", "merchant_id", "mode", "msisdn"),
+    UniqueConstraint(
+        "merchant_id", "mode", "type", "country", "operator", "msisdn_index", name="uq_payment_methods_method"
+    ),
+    Index("ix_payment_methods_msisdn", "merchant_id", "mode", "msisdn_index"),
 )
 
 transactions = Table(
@@ -247,6 +252,7 @@ transactions = Table(
     Column("reference", Text, nullable=False),
     Column("description", Text),
     _json("customer", nullable=False),
+    Column("customer_phone_sealed", LargeBinary),  # whose mask is in `customer`
     Column("payment_method_id", Text),
     Column("payer_chooses", Boolean, nullable=False),
     Column("language", Text, nullable=False),
@@ -564,7 +570,7 @@ webhook_events = (
         Column("method", Text, nullable=False),
         Column("path", Text, nullable=False),
         _json("headers", nullable=False),
-        Column("body", LargeBinary, nullable=False),
+        Column("body", LargeBinary, nullable=False),  # sealed; empty once it is forgotten
         Column("verdict", Text, nullable=False),
         Column("verdict_reason", Text, nullable=False),
         Column("status", Text, nullable=False),

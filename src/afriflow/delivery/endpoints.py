@@ -6,13 +6,14 @@ from typing import cast
 
 from afriflow.core.errors import NotFound
 from afriflow.core.ids import Ids
+from afriflow.core.place import Place
 from afriflow.core.transaction import Mode
 from afriflow.db.engine import Connection, Record, one
 from afriflow.delivery import store
 from afriflow.delivery.sign import make_secret
 from afriflow.delivery.stage import stage_delivery
 from afriflow.merchants import audit_log
-from afriflow.merchants.vault import Place, Vault
+from afriflow.merchants.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,12 @@ from afriflow.inbox import store
 from afriflow.inbox.receive import NOBODY, references_in
 from afriflow.jobs.queue import Payload, Snooze, trace_of
 from afriflow.ledger import store as ledger_store
+from afriflow.ledger.notification import read_body, seal_body
 from afriflow.ledger.record import Recorder
 from afriflow.ledger.record_out import OutRecorder
 from afriflow.ledger.search import order_of
 from afriflow.merchants.accounts import Accounts
+from afriflow.merchants.vault import Vault
 from afriflow.observe.log import bound, page
 from afriflow.observe.trace import Span, is_tracing, span
 from afriflow.port.factory import PaymentFactory
@@ -39,6 +41,7 @@ class Processor:
     database: Database
     accounts: Accounts
     factory: PaymentFactory
+    vault: Vault
     recorder: Recorder
     out_recorder: OutRecorder
     check: Check
@@ -50,7 +53,8 @@ class Processor:
             row = await connection.fetchrow(store.EVENT, payload["merchant_id"], payload["event_id"])
             if row is None or row["status"] != "received":
                 return
-            attempts = await self._attempts(connection, row)
+            notification = _notification(row, await read_body(connection, self.vault, row))
+            attempts = await self._attempts(connection, row, notification)
         with bound(notification_id=row["id"]):
             if not attempts:
                 await self._unmatched(row)
@@ -58,7 +62,7 @@ class Processor:
             with await self._in_its_trace(attempts[0]):
                 outcomes = [
                     await self._apply(row, attempt, report)
-                    for attempt, report in await self._read(row, attempts)
+                    for attempt, report in await self._read(notification, attempts)
                 ]
             await self._handled(row, attempts[0], "handled" if outcomes else "ignored", ", ".join(outcomes))
 
@@ -70,9 +74,11 @@ class Processor:
             parent = await trace_of(connection, f"{_FOLLOWED_BY}{attempt['id']}")
         return span("apply notification", parent=parent, provider=attempt["provider"])
 
-    async def _attempts(self, connection: Connection, row: Record) -> list[Record]:
+    async def _attempts(
+        self, connection: Connection, row: Record, notification: Notification
+    ) -> list[Record]:
         """Find the attempts that a notification names and that belong to the account it came for."""
-        references = references_in(row["provider"], _notification(row))
+        references = references_in(row["provider"], notification)
         owners = await connection.fetch(ledger_store.REFERENCE_OWNER, row["provider"], references)
         found = [
             await order_of(connection, owner["merchant_id"], owner["order_id"])
@@ -81,11 +87,11 @@ class Processor:
         ]
         return [attempt for attempt in found if attempt is not None]
 
-    async def _read(self, row: Record, attempts: list[Record]) -> list[tuple[Record, Report]]:
+    async def _read(self, notification: Notification, attempts: list[Record]) -> list[tuple[Record, Report]]:
         async with self.database.connection() as connection:
             first = attempts[0]
             account = await self.accounts.account(connection, first["merchant_id"], first["account_id"])
-        reports = self.factory.open(account).adapter.handle_webhook(_notification(row))
+        reports = self.factory.open(account).adapter.handle_webhook(notification)
         return [
             (attempt, report)
             for report in reports
@@ -147,8 +153,14 @@ class Processor:
             attempt["id"] if attempt else None,
         )
         if attempt is not None and row["merchant_id"] == NOBODY:
+            body = await read_body(connection, self.vault, row)
             await connection.execute(
-                store.EVENT_ADOPT, row["id"], attempt["merchant_id"], attempt["mode"], attempt["account_id"]
+                store.EVENT_ADOPT,
+                row["id"],
+                attempt["merchant_id"],
+                attempt["mode"],
+                attempt["account_id"],
+                await seal_body(connection, self.vault, attempt["merchant_id"], row["id"], body),
             )
 
 
@@ -170,5 +182,5 @@ def _says_nothing_new(attempt: Record, word: Word) -> bool:
     return isinstance(word, Pending)
 
 
-def _notification(row: Record) -> Notification:
-    return Notification(row["method"], row["path"], row["headers"], bytes(row["body"]), row["received_at"])
+def _notification(row: Record, body: bytes) -> Notification:
+    return Notification(row["method"], row["path"], row["headers"], body, row["received_at"])

@@ -9,7 +9,9 @@ from afriflow.db.engine import Connection, Database, Record
 from afriflow.inbox import store
 from afriflow.jobs.queue import enqueue
 from afriflow.ledger import store as ledger_store
+from afriflow.ledger.notification import seal_body
 from afriflow.merchants.accounts import Accounts
+from afriflow.merchants.vault import Vault
 from afriflow.observe.log import bound, logger, page
 from afriflow.observe.metrics import NOTIFICATIONS
 from afriflow.port.factory import PaymentFactory, specs
@@ -36,6 +38,7 @@ class Receiver:
     database: Database
     accounts: Accounts
     factory: PaymentFactory
+    vault: Vault
     ids: Ids
     clock: Clock
 
@@ -124,7 +127,7 @@ class Receiver:
                     notification.method,
                     notification.path,
                     headers,
-                    notification.body,
+                    await seal_body(connection, self.vault, merchant_id, event_id, notification.body),
                     judged.verdict,
                     judged.reason,
                     "ignored" if forged else "received",

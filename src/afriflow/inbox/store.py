@@ -18,5 +18,5 @@ UPDATE webhook_events SET status = $3, outcome = $4, transaction_id = coalesce(t
 WHERE merchant_id = $1 AND id = $2 AND (status = 'received' OR $3 = 'handled')
 """
 EVENT_ADOPT = """
-UPDATE webhook_events SET merchant_id = $2, mode = $3, account_id = $4 WHERE merchant_id = '' AND id = $1
+UPDATE webhook_events SET merchant_id = $2, mode = $3, account_id = $4, body = $5 WHERE merchant_id = '' AND id = $1
 """

@@ -11,7 +11,6 @@ from babel.numbers import format_currency
 from afriflow.core.language import say
 from afriflow.core.method import Failure, FailureCode, NextAction
 from afriflow.core.money import EXPONENTS, Money
-from afriflow.core.msisdn import mask
 from afriflow.db.engine import Record
 from afriflow.ledger.present_action import ShownAction, show_action
 
@@ -145,7 +144,7 @@ def _fields(row: Record, attempts: Sequence[Record], base_url: str, language: st
     display = show_amount(Money(row["amount_minor"], row["currency"]), language)
     method = None
     if row["method_type"] is not None:
-        phone = mask(row["method_msisdn"]) if row["method_msisdn"] else None
+        phone = row["method_phone"] or None
         method = ShownMethod(row["method_type"], row["method_operator"] or None, phone)
     shown = tuple(_attempt(attempt, language) for attempt in attempts)
     return {
@@ -159,10 +158,7 @@ def _fields(row: Record, attempts: Sequence[Record], base_url: str, language: st
         "country": row["country"],
         "reference": row["reference"],
         "description": row["description"],
-        "customer": {
-            name: mask(value) if name == "phone" and value else value
-            for name, value in row["customer"].items()
-        },
+        "customer": row["customer"],
         "payment_method": method,
         "provider": shown[-1].provider if shown else None,
         "next_action": show_action(row, display, language),

@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 
 from afriflow.core.money import Money
-from afriflow.core.msisdn import mask
 from afriflow.core.transaction import OPEN
 from afriflow.db.engine import Record
 from afriflow.ledger.present import ShownFailure, ShownMethod, show_amount, show_failure, show_routing
@@ -106,7 +105,7 @@ def show_disbursement(row: Record) -> Refund | Payout:
         return Refund(
             **common, transaction=row["transaction_id"], reason=row["description"], cause=row["cause"]
         )
-    phone = mask(row["method_msisdn"]) if row["method_msisdn"] else None
+    phone = row["method_phone"] or None
     return Payout(
         **common,
         country=row["country"],

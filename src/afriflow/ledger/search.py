@@ -14,19 +14,21 @@ from afriflow.core.transaction import Mode
 from afriflow.db.engine import Connection, Record
 from afriflow.db.tables import attempts, payment_link_uses, payment_methods, transactions
 from afriflow.ledger import store
+from afriflow.ledger.notification import read_body
 from afriflow.merchants.keys import Caller
+from afriflow.merchants.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list is narrowed to; None = any. phone: E.164. link: a payment link's id. since, until: creation time, UTC."""
+    """What a list is narrowed to; None = any. phone_index: the vault's blind index of the E.164. link: a payment link's id. since, until: creation time, UTC."""
 
     status: str | None = None
     provider: str | None = None
     operator: str | None = None
     country: str | None = None
     reference: str | None = None
-    phone: str | None = None
+    phone_index: bytes | None = None
     since: datetime | None = None
     until: datetime | None = None
     text: str | None = None
@@ -75,7 +77,7 @@ async def search(
     conditions = [t.merchant_id == caller.merchant_id, t.mode == caller.mode.value]
     equal = {t.status: wanted.status, t.country: wanted.country, t.reference: wanted.reference}
     equal |= {t.needs_review: wanted.needs_review, t.unresolved: wanted.unresolved}
-    equal |= {m.operator: wanted.operator, m.msisdn: wanted.phone}
+    equal |= {m.operator: wanted.operator, m.msisdn_index: wanted.phone_index}
     conditions += [column == value for column, value in equal.items() if value is not None]
     if wanted.provider is not None:
         a = attempts.c
@@ -90,7 +92,7 @@ async def search(
     if wanted.until is not None:
         conditions.append(t.created_at < wanted.until)
     if wanted.text:
-        conditions.append(or_(t.id == wanted.text, t.reference == wanted.text, m.msisdn == wanted.text))
+        conditions.append(or_(t.id == wanted.text, t.reference == wanted.text))
     if cursor is not None:
         conditions.append(t.id < read_cursor(cursor))
     join = transactions.outerjoin(
@@ -101,7 +103,7 @@ async def search(
             transactions,
             m.type.label("method_type"),
             m.operator.label("method_operator"),
-            m.msisdn.label("method_msisdn"),
+            m.msisdn_mask.label("method_phone"),
         )
         .select_from(join)
         .where(*conditions)
@@ -148,9 +150,11 @@ async def logs_of(connection: Connection, merchant_id: str, mode: Mode, transact
 
 
 async def notifications_of(
-    connection: Connection, merchant_id: str, mode: Mode, transaction_id: str
-) -> list[Record]:
-    return await connection.fetch(store.NOTIFICATIONS, merchant_id, mode, transaction_id)
+    connection: Connection, vault: Vault, merchant_id: str, mode: Mode, transaction_id: str
+) -> list[tuple[Record, bytes]]:
+    """List what its provider sent about a payment, with the bytes that came."""
+    rows = await connection.fetch(store.NOTIFICATIONS, merchant_id, mode, transaction_id)
+    return [(row, await read_body(connection, vault, row)) for row in rows]
 
 
 async def order_of(connection: Connection, merchant_id: str, order_id: str) -> Record | None:

@@ -7,7 +7,7 @@ t.merchant_id, t.id, t.mode, t.status, t.amount_minor, t.currency, t.refund_rese
 t.description, t.customer, t.payment_method_id, t.payer_chooses, t.language, t.return_url, t.cancel_url, t.metadata,
 t.next_action, t.failure, t.late, t.needs_review, t.review, t.warnings, t.unresolved, t.routing, t.idempotency_key, t.token, t.sequence,
 t.story_length, t.created_at, t.updated_at, t.expires_at,
-m.type AS method_type, m.operator AS method_operator, m.msisdn AS method_msisdn
+m.type AS method_type, m.operator AS method_operator, m.msisdn_mask AS method_phone
 """
 _JOIN = """
 FROM transactions t
@@ -34,8 +34,10 @@ TRANSACTION_INSERT = """
 INSERT INTO transactions (
     merchant_id, id, mode, status, amount_minor, currency, country, reference, description, customer,
     payment_method_id, payer_chooses, language, return_url, cancel_url, metadata, next_action, routing,
-    idempotency_key, token, expires_at
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+    idempotency_key, token, expires_at, customer_phone_sealed
+) VALUES (
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22
+)
 ON CONFLICT (merchant_id, mode, reference) DO NOTHING
 """
 SESSION_INSERT = "INSERT INTO checkout_sessions (token, merchant_id, transaction_id) VALUES ($1, $2, $3)"
@@ -52,7 +54,7 @@ WHERE merchant_id = $1 AND id = $2
 TRANSACTION_LOOK_ALIKE = """
 SELECT t.id FROM payment_methods m
 JOIN transactions t ON t.merchant_id = m.merchant_id AND t.payment_method_id = m.id
-WHERE m.merchant_id = $1 AND m.mode = $2 AND m.msisdn = $3 AND t.amount_minor = $4 AND t.currency = $5 AND t.id <> $6
+WHERE m.merchant_id = $1 AND m.mode = $2 AND m.msisdn_index = $3 AND t.amount_minor = $4 AND t.currency = $5 AND t.id <> $6
   AND t.created_at > now() - make_interval(secs => $7) AND t.status NOT IN ('failed', 'cancelled')
 ORDER BY t.id DESC LIMIT 1
 """
@@ -66,12 +68,16 @@ UPDATE transactions SET unresolved = false WHERE merchant_id = $1 AND id = $2 AN
 """
 
 METHOD_UPSERT = """
-INSERT INTO payment_methods (merchant_id, id, mode, type, country, operator, msisdn)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (merchant_id, mode, type, country, operator, msisdn) DO UPDATE SET type = excluded.type
+INSERT INTO payment_methods (merchant_id, id, mode, type, country, operator, msisdn_index, msisdn_mask, msisdn_sealed)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (merchant_id, mode, type, country, operator, msisdn_index) DO UPDATE SET type = excluded.type
 RETURNING id
 """
-METHOD = "SELECT type, country, operator, msisdn FROM payment_methods WHERE merchant_id = $1 AND id = $2"
+METHOD = """
+SELECT merchant_id, id, type, country, operator, msisdn_sealed FROM payment_methods
+WHERE merchant_id = $1 AND id = $2
+"""
+CUSTOMER_PHONE = "SELECT customer_phone_sealed FROM transactions WHERE merchant_id = $1 AND id = $2"
 
 _ATTEMPT_COLUMNS = """
 merchant_id, id, mode, transaction_id, number, provider, account_id, reference, provider_reference,
@@ -131,7 +137,7 @@ SELECT id, account_id, attempt_id, operation, method, url, request_headers, requ
 FROM provider_logs WHERE merchant_id = $1 AND mode = $2 AND transaction_id = $3 ORDER BY id
 """
 NOTIFICATIONS = """
-SELECT id, provider, account_id, verdict, verdict_reason, status, outcome, body, received_at, handled_at, attempt_id
+SELECT merchant_id, id, provider, account_id, verdict, verdict_reason, status, outcome, body, received_at, handled_at, attempt_id
 FROM webhook_events WHERE merchant_id = $1 AND mode = $2 AND transaction_id = $3 ORDER BY id
 """
 
@@ -155,7 +161,7 @@ d.merchant_id, d.id, d.mode, d.kind, d.status, d.amount_minor, d.currency, d.cou
 d.merchant_reference, d.payment_method_id, d.recipient_name, d.description, d.metadata, d.language, d.provider,
 d.account_id, d.cause, d.payment_attempt_id, d.batch_id, d.routing, d.reference, d.provider_reference, d.operator_reference, d.body_hash, d.sends, d.checks,
 d.failure, d.needs_review, d.unresolved, d.sequence, d.story_length, d.created_at, d.last_sent_at, d.in_flight_until,
-d.updated_at, d.finished_at, m.type AS method_type, m.operator AS method_operator, m.msisdn AS method_msisdn
+d.updated_at, d.finished_at, m.type AS method_type, m.operator AS method_operator, m.msisdn_mask AS method_phone
 """
 _OUT_JOIN = """
 FROM disbursements d

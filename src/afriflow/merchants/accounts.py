@@ -10,11 +10,12 @@ import msgspec
 
 from afriflow.core.errors import BadAccount, NotFound
 from afriflow.core.ids import Ids
+from afriflow.core.place import Place
 from afriflow.core.transaction import Mode
 from afriflow.db.engine import Connection, Record
 from afriflow.merchants import store
 from afriflow.merchants.standing import Standing
-from afriflow.merchants.vault import Place, Vault
+from afriflow.merchants.vault import Vault
 from afriflow.port.bounds import Bound
 from afriflow.port.factory import fill_config, secret_fields, specs
 from afriflow.port.forced import Forced

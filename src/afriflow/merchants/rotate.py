@@ -6,10 +6,11 @@ Every step commits by itself and looks at the rows for what is left, so that it 
 import asyncio
 from dataclasses import dataclass
 
+from afriflow.core.place import Place
 from afriflow.db.engine import Database
 from afriflow.merchants import audit_log
 from afriflow.merchants import vault_store as store
-from afriflow.merchants.vault import Place, Vault, header_of
+from afriflow.merchants.vault import Vault, header_of
 
 # Rows of one transaction: some milliseconds of locks, so that a payment that needs one of them does not notice.
 _BATCH = 100

@@ -3,10 +3,11 @@
 import secrets
 from datetime import datetime
 
+from afriflow.core.place import Place
 from afriflow.db.engine import Connection
 from afriflow.merchants import people_store as store
 from afriflow.merchants import totp
-from afriflow.merchants.vault import Place, Vault
+from afriflow.merchants.vault import Vault
 
 # As many as others give; each works once.
 _RECOVERY_CODES = 10

@@ -14,6 +14,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from afriflow.core.place import Place
 from afriflow.db.engine import Connection
 from afriflow.merchants import vault_store as store
 from afriflow.merchants.key_encryption import (
@@ -29,19 +30,6 @@ from afriflow.merchants.key_encryption import (
 _OLD, _NOW = b"\x01", b"\x02"
 _NUMBER_BYTES = 4
 _HEADER_BYTES = len(_NOW) + _NUMBER_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a sealed value belongs; it opens nowhere else. row: the row's id within the merchant's."""
-
-    table: str
-    column: str
-    merchant_id: str
-    row: str
-
-    def __str__(self) -> str:
-        return f"{self.table}|{self.column}|{self.merchant_id}|{self.row}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def _sealed(table: str, column: str, row: str = "id") -> SealedColumn:
         row,
         batch=f"""
 SELECT {row} AS row, {column} AS sealed FROM {table}
-WHERE merchant_id = $1 AND {row} > $2 AND {column} IS NOT NULL AND substring({column} FROM 1 FOR 5) <> $3
+WHERE merchant_id = $1 AND {row} > $2 AND octet_length({column}) > 0 AND substring({column} FROM 1 FOR 5) <> $3
 ORDER BY {row} LIMIT $4
 """,
         again=f"UPDATE {table} SET {column} = $4 WHERE merchant_id = $1 AND {row} = $2 AND {column} = $3",
@@ -63,4 +63,7 @@ SEALED_COLUMNS = (
     _sealed("webhook_endpoints", "sealed_secret"),
     _sealed("people", "second_factor_sealed"),
     _sealed("people", "second_factor_pending_sealed"),
+    _sealed("payment_methods", "msisdn_sealed"),
+    _sealed("transactions", "customer_phone_sealed"),
+    _sealed("webhook_events", "body"),
 )

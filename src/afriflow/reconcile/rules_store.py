@@ -69,7 +69,7 @@ LEFT JOIN attempts paid ON o.kind = 'refund' AND paid.merchant_id = o.merchant_i
 WHERE o.body_hash IS DISTINCT FROM sha256(convert_to(
     '[' || to_json(o.reference) || ',' || to_json(o.account_id) || ',' || o.amount_minor || ',' || to_json(o.currency) || ','
     || CASE WHEN o.kind = 'refund' THEN to_json(paid.reference)::text
-            ELSE coalesce(to_json(nullif(m.operator, ''))::text, 'null') || ',' || to_json(m.msisdn) END
+            ELSE coalesce(to_json(nullif(m.operator, ''))::text, 'null') || ',' || to_json(encode(m.msisdn_index, 'hex')) END
     || ']', 'UTF8'))
 LIMIT $5
 """

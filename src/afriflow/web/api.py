@@ -139,7 +139,7 @@ class TransactionController(Controller):
             operator=operator,
             country=country,
             reference=reference,
-            phone=read_phone(phone, country or caller.country, caller.mode) if phone else None,
+            phone_index=_phone_index(house, caller, phone, country or caller.country) if phone else None,
             since=_utc(created_from, "?created_from"),
             until=_utc(created_to, "?created_to"),
             needs_review=needs_review,
@@ -249,12 +249,12 @@ async def offered_methods(
     return OfferedMethods(shown, predicted_id, display)
 
 
-def read_phone(phone: str, country: str, mode: Mode) -> str:
-    """Read a phone number to search for. Raises InvalidRequest."""
-    msisdn = (read_sandbox_msisdn if mode is Mode.TEST else read_msisdn)(phone, country)
+def _phone_index(house: House, caller: Who, phone: str, country: str) -> bytes:
+    """Read a phone number to search for: the whole of it, in any human form. Raises InvalidRequest."""
+    msisdn = (read_sandbox_msisdn if caller.mode is Mode.TEST else read_msisdn)(phone, country)
     if msisdn is None:
         raise InvalidRequest([FieldError("?phone", "invalid_phone", {"country": country})])
-    return msisdn.e164
+    return house.vault.index(caller.merchant_id, msisdn.e164)
 
 
 def _utc(time: datetime | None, pointer: str) -> datetime | None:

@@ -117,7 +117,8 @@ class PaymentPages(Controller):
             attempts = await attempts_of(connection, merchant_id, transaction_id)
             events = await story_of(connection, merchant_id, transaction_id)
             logs = await logs_of(connection, merchant_id, caller.mode, transaction_id)
-            notifications = await notifications_of(connection, merchant_id, caller.mode, transaction_id)
+            about = (merchant_id, caller.mode, transaction_id)
+            notifications = await notifications_of(connection, house.vault, *about)
             deliveries = await deliveries_of(connection, merchant_id, caller.mode, transaction_id)
         language = page_language(request, caller.language)
         shown = show_transaction(row, attempts, house.settings.base_url, language)
@@ -192,7 +193,9 @@ async def _find(house: House, caller: Who, text: str, status: str | None, cursor
     )
     async with house.database.connection() as connection:
         if phone is not None:
-            by_phone = replace(wanted, text=None, phone=phone.e164)
+            by_phone = replace(
+                wanted, text=None, phone_index=house.vault.index(caller.merchant_id, phone.e164)
+            )
             found = await search(connection, caller, by_phone, limit=_ROWS, cursor=cursor)
             if found.rows:
                 return found

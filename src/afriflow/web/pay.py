@@ -26,6 +26,7 @@ from afriflow.core.msisdn import read_msisdn, read_sandbox_msisdn
 from afriflow.core.operator import countries, predict_operator
 from afriflow.core.transaction import FINAL, OPEN, AttemptStatus, Mode, TransactionStatus
 from afriflow.db.engine import Record
+from afriflow.ledger.method import known_phone
 from afriflow.ledger.present import ShownAttempt, Transaction, show_transaction
 from afriflow.ledger.present_action import say_action
 from afriflow.ledger.search import attempts_of, read_by_token
@@ -196,7 +197,7 @@ async def _page(request: Request[Any, Any, Any], house: House, visit: Visit, typ
     language = page_language(request, row["language"])
     shown = show_transaction(row, visit.attempts, house.settings.base_url, language)
     country = countries()[row["country"]]
-    phone = typed.phone or row["customer"].get("phone") or row["method_msisdn"] or ""
+    phone = typed.phone or await _known_phone(house, row)
     if panel == "enter_otp" and visit.may_choose_again and (typed.method or read_query(request, "choose")):
         panel = "choose"
     offers = await _offers(house, visit, phone) if panel == "choose" else []
@@ -230,6 +231,11 @@ async def _page(request: Request[Any, Any, Any], house: House, visit: Visit, typ
         back_url=row["return_url"] if panel == "succeeded" else (row["cancel_url"] or row["return_url"]),
         test=row["mode"] == Mode.TEST,
     )
+
+
+async def _known_phone(house: House, row: Record) -> str:
+    async with house.database.connection() as connection:
+        return await known_phone(connection, house.vault, row) or ""
 
 
 async def _offers(house: House, visit: Visit, phone: str) -> list[Offer]:
