@@ -161,6 +161,10 @@ class TestKubernetes:
             "livenessProbe": "/health/live",
         }
 
+        worker = found["afriflow-worker"]["spec"]["template"]["spec"]["containers"][0]
+        assert worker["livenessProbe"]["httpGet"] == {"path": "/health/live", "port": "seen"}
+        assert {"name": "AFRIFLOW_WORKER_PORT", "value": "9100"} in worker["env"]
+
     def test_every_file_is_applied_but_the_secret(self) -> None:
         folder = DEPLOY / "kubernetes"
         listed = yaml.safe_load((folder / "kustomization.yaml").read_text("utf-8"))["resources"]
