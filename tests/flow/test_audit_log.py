@@ -200,7 +200,7 @@ class TestActsOfADay:
         code, text = run("list", "--json", "--action", "endpoint.added")
         assert code == 0, text
         first = [json.loads(line) for line in text.splitlines()][-1]
-        assert (first["who"], first["sequence"]) == ("afriflow start", 2)
+        assert first["who"] == "afriflow start"
         assert "endpoint.added" in run("list", "--merchant", first["merchant_id"])[1]
         code, anchors = run("anchors")
         kept = tmp_path / "anchors"
