@@ -1,5 +1,6 @@
 """The merchant's day: sign in, find a payment, understand it, act, sign out."""
 
+import json
 import re
 from typing import Any
 
@@ -138,6 +139,42 @@ async def test_a_key_is_made_shown_once_replaced_and_revoked(
         await page.get_by_role("button", name="Revoke now").first.click()
         await expect(page.get_by_text("The key is revoked.")).to_be_visible()
     assert [await answers(key), await answers(follower)] == [401, 401]
+
+
+async def test_a_provider_account_is_opened_and_changed_and_its_secrets_never_come_back(
+    signed_in: Any, shoot: Any, rows: Any
+) -> None:
+    """What the provider's own rules refuse is said at its field, in the reader's language."""
+    page = await signed_in(language="fr-FR")
+    await page.goto(page.url + "/providers")
+    await page.get_by_role("link", name="Ajouter un compte de prestataire").click()
+    await page.get_by_role("link", name=re.compile("PayDunya")).click()
+    await page.get_by_label("Clé principale").fill("principale-123")
+    await page.get_by_label("Clé privée").fill("live_private_SimulatorOnly")
+    await page.get_by_label("Token").fill("jeton-123")
+    await page.get_by_text("Autres réglages").click()
+    await page.get_by_label("Priorité").fill("900")
+    await page.get_by_role("button", name="Enregistrer").click()
+    await expect(page.locator("#wrong-private_key")).to_have_text("cette clé est du mode réel")
+    await shoot(page, "dashboard-account")
+    await page.get_by_label("Clé principale").fill("principale-123")
+    await page.get_by_label("Clé privée").fill("test_private_SimulatorOnly")
+    await page.get_by_label("Token").fill("jeton-123")
+    await page.get_by_role("button", name="Enregistrer").click()
+    await expect(page.get_by_text(re.compile("Le compte est ouvert"))).to_be_visible()
+    made = await rows.fetchval("SELECT id FROM provider_accounts WHERE priority = 900")
+    try:
+        await page.goto(page.url.partition("?")[0] + f"/{made}/change")
+        assert "principale-123" not in await page.content()
+        await page.get_by_label("Heures avant la fin").fill("12")
+        await page.get_by_role("button", name="Enregistrer").click()
+        await expect(page.get_by_text("Le compte est modifié.")).to_be_visible()
+        kept = await rows.fetchrow("SELECT config, priority FROM provider_accounts WHERE id = $1", made)
+        assert json.loads(kept["config"])["expire_after_hours"] == 12
+        assert kept["priority"] == 900
+        assert "principale-123" not in kept["config"]
+    finally:
+        await rows.execute("DELETE FROM provider_accounts WHERE id = $1", made)
 
 
 async def test_live_mode_is_another_world_that_says_how_to_begin(signed_in: Any, shoot: Any) -> None:

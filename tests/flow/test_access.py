@@ -41,6 +41,8 @@ PASSWORD = "a long sentence of a test"
 SAME_ORIGIN = {"sec-fetch-site": "same-origin"}
 # Of the merchant and not of one of its modes: there is no other mode in which they would not be there.
 OF_BOTH_MODES = {"person_id", "invitation_id"}
+# What stands in a path and names nobody's object.
+WORDS = {"kind": "payouts"}
 # Whatever a form of the dashboard may ask for.
 FORM = {
     "reason": "a test",
@@ -52,6 +54,9 @@ FORM = {
     "scope.transactions:read": "on",
     "role": "support",
     "late_success": "hold",
+    "state": "open",
+    "operation": "initiate",
+    "minutes": "60",
 }
 
 
@@ -72,7 +77,7 @@ class World:
     def path(self, operation: Operation) -> str:
         missing = [name for name in operation.parameters if name not in self.ids]
         assert not missing, f"{operation}: this world has no {missing}; make one of it"
-        return operation.path.format(**self.ids) + QUERIES.get(operation.path, "")
+        return operation.path.format(**WORDS, **self.ids) + QUERIES.get(operation.path, "")
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +117,7 @@ async def world(merchant: Any, demo: dict[str, Any], rows: Any) -> World:
         "refund_id": refund["id"],
         "batch_id": batch["id"],
         "payout_id": batch["payouts"][0]["id"],
+        "disbursement_id": batch["payouts"][0]["id"],
         "event_id": events["data"][0]["id"],
         "endpoint_id": endpoint["id"],
         "account_id": payment["attempts"][0]["account"],
@@ -252,7 +258,7 @@ def pages() -> list[Operation]:
             method,
             route.path_format,
             handler.opt["permission"],
-            tuple(re.findall(r"{(\w+)}", route.path_format)),
+            tuple(name for name in re.findall(r"{(\w+)}", route.path_format) if name not in WORDS),
             None,
         )
         for route in app.routes

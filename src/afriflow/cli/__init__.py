@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from afriflow.cli.account import account
 from afriflow.cli.api_keys import key
 from afriflow.cli.audit_log import audit_log
 from afriflow.cli.client import breaker, checkout, providers, transactions
@@ -131,6 +132,7 @@ for _command in (
     rotate_keys,
     merchant,
     person,
+    account,
     key,
 ):
     main.add_command(_command)

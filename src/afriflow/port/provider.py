@@ -221,7 +221,7 @@ class Spec:
     reads the ids of orders out of a notification without judging it, to find out whose it is (our references and the
     provider's, both). payout_routes: what it can send out; `authorization` says nothing there. payout_resend: when
     the same payout or refund may be sent again. opens: whether an account with this config carries a route, in or out,
-    where contracts or uncertain facts differ from account to account. sandbox_payers: for `afriflow conformance --live`.
+    where contracts or uncertain facts differ from account to account. fits: raises WrongAnswer for keys of the other mode. sandbox_payers: for `afriflow conformance --live`.
     """
 
     name: str
@@ -240,3 +240,4 @@ class Spec:
     demo_config: Mapping[str, str] = field(default_factory=dict[str, str])
     sandbox_payers: tuple[SandboxPayer, ...] = ()
     opens: Callable[[Any, Route], bool] = lambda _config, _route: True
+    fits: Callable[[Any, Mode], None] = lambda _config, _mode: None

@@ -13,7 +13,7 @@ from afriflow.core.errors import FieldError, Forbidden, InvalidRequest, Malforme
 
 # Our largest form, of an API key's scopes, stays below.
 _FIELDS_MAX = 50
-_CHARACTERS_MAX = 2_000
+_CHARACTERS_MAX = 5_000  # a private key of 4096 bits, as PEM, has 3 300
 # What `with_form_token` puts into forms, and `require_form_token` wants back.
 FORM_FIELD = "form_token"
 _FORM = re.compile(r'<form\b[^>]*\bmethod="post"[^>]*>')

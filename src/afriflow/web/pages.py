@@ -3,6 +3,7 @@
 from afriflow.web import link, pay, sign_in, welcome
 from afriflow.web.assets import give_asset
 from afriflow.web.dashboard import PaymentPages
+from afriflow.web.dashboard_account import AccountPages
 from afriflow.web.dashboard_audit_log import AuditLogPages
 from afriflow.web.dashboard_desk import DecisionPages, JobPages
 from afriflow.web.dashboard_keys import KeyPages
@@ -33,6 +34,7 @@ PAGES = [
     PaymentPages,
     MoneyOutPages,
     ProviderPages,
+    AccountPages,
     WebhookPages,
     KeyPages,
     LinkPages,

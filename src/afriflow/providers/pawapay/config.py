@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from afriflow.port.provider import Secret
+from afriflow.port.question import WrongAnswer, asked
 from afriflow.providers.pawapay.signatures import RSA_PKCS1, RSA_PSS, load_private_key
 
 _YES = frozenset({"true", "yes", "on", "1", "required"})
@@ -33,21 +34,77 @@ class PawaPayConfig:
     merchant's name.
     """
 
-    token: Secret
-    signed_callbacks: str | bool = "optional"
-    private_key_pem: Secret | None = None
-    key_id: str | None = None
-    ecdsa_encoding: str = "der"
-    rsa_algorithm: str = RSA_PSS
-    signed_answers: str = "off"
-    benin_short_numbers: str | bool = False
-    payment_page: str | bool = False
-    customer_message: str | None = None
+    token: Secret = asked(
+        en=("API token", "From the pawaPay dashboard, under API tokens; one for each environment."),
+        fr=("Jeton d'API", "Dans le tableau de bord de pawaPay, sous « API tokens » ; un par environnement."),
+    )
+    signed_callbacks: str | bool = asked(
+        "optional",
+        en=("Signed callbacks", "“required” once they are switched on in the pawaPay dashboard."),
+        fr=(
+            "Notifications signées",
+            "« required » dès qu'elles sont activées dans le tableau de bord de pawaPay.",
+        ),
+        choices=("optional", "required"),
+    )
+    private_key_pem: Secret | None = asked(
+        None,
+        en=("Private key (PEM)", "Only where your account accepts signed requests alone."),
+        fr=("Clé privée (PEM)", "Seulement si votre compte n'accepte que des requêtes signées."),
+        lines=True,
+    )
+    key_id: str | None = asked(
+        None,
+        en=("Key id", "The name you gave the public key in the pawaPay dashboard."),
+        fr=("Identifiant de la clé", "Le nom donné à la clé publique dans le tableau de bord de pawaPay."),
+    )
+    ecdsa_encoding: str = asked(
+        "der",
+        en=("ECDSA encoding", "“der” as in pawaPay's examples; “raw” as in RFC 9421."),
+        fr=("Encodage ECDSA", "« der » comme dans les exemples de pawaPay ; « raw » comme dans la RFC 9421."),
+        choices=("der", "raw"),
+    )
+    rsa_algorithm: str = asked(
+        RSA_PSS,
+        en=("RSA algorithm", "What an RSA key signs with."),
+        fr=("Algorithme RSA", "Avec quoi une clé RSA signe."),
+        choices=(RSA_PSS, RSA_PKCS1),
+    )
+    signed_answers: str = asked(
+        "off",
+        en=("Signed answers", "“optional” refuses false signatures, “required” also answers without one."),
+        fr=(
+            "Réponses signées",
+            "« optional » refuse les fausses signatures, « required » aussi leur absence.",
+        ),
+        choices=("off", "optional", "required"),
+    )
+    benin_short_numbers: str | bool = asked(
+        False,  # noqa: FBT003 - the default of the field
+        en=("Short numbers of Benin", "The 8 digits of before 2024, which pawaPay's sandbox knows."),
+        fr=("Numéros courts du Bénin", "Les 8 chiffres d'avant 2024, que connaît le bac à sable de pawaPay."),
+        choices=("no", "yes"),
+    )
+    payment_page: str | bool = asked(
+        False,  # noqa: FBT003 - the default of the field
+        en=("pawaPay's payment page", "Payers approve there and not on our page."),
+        fr=("Page de paiement de pawaPay", "Les payeurs y valident, et non sur notre page."),
+        choices=("no", "yes"),
+    )
+    customer_message: str | None = asked(
+        None,
+        en=("Message on the statement", "4 to 22 letters, digits and blanks; your name when empty."),
+        fr=("Message sur le relevé", "4 à 22 lettres, chiffres et espaces ; votre nom si c'est vide."),
+    )
 
     def __post_init__(self) -> None:
         token = self.token.reveal()
         if not (token.isascii() and token.isprintable() and token.strip()):
-            raise ValueError("token: expected the API token of pawaPay's dashboard")
+            raise WrongAnswer(
+                "token",
+                en="expected the API token of pawaPay's dashboard",
+                fr="le jeton d'API du tableau de bord de pawaPay est attendu",
+            )
         for name in ("signed_callbacks", "benin_short_numbers", "payment_page"):
             if str(getattr(self, name)).lower() not in _YES | _NO:
                 raise ValueError(f"{name}: expected yes or no")
@@ -58,7 +115,11 @@ class PawaPayConfig:
         if self.signed_answers not in {"off", "optional", "required"}:
             raise ValueError("signed_answers: expected off, optional or required")
         if self.customer_message and not _CUSTOMER_MESSAGE.fullmatch(self.customer_message):
-            raise ValueError("customer_message: expected 4 to 22 letters, digits and blanks")
+            raise WrongAnswer(
+                "customer_message",
+                en="expected 4 to 22 letters, digits and blanks",
+                fr="4 à 22 lettres, chiffres et espaces sont attendus",
+            )
         if self.signing_key is not None:
             self._check_signing()
 
@@ -82,8 +143,14 @@ class PawaPayConfig:
 
     def _check_signing(self) -> None:
         if not self.key_id or not _KEY_ID.fullmatch(self.key_id):
-            raise ValueError("key_id: expected the name of the public key in pawaPay's dashboard")
+            raise WrongAnswer(
+                "key_id",
+                en="expected the name of the public key in pawaPay's dashboard",
+                fr="le nom de la clé publique dans le tableau de bord de pawaPay est attendu",
+            )
         try:
             load_private_key(self.signing_key or "")
         except ValueError as error:
-            raise ValueError(f"private_key_pem: {error}") from error
+            raise WrongAnswer(
+                "private_key_pem", en=str(error), fr="cette clé privée ne peut pas être lue"
+            ) from error

@@ -1,7 +1,7 @@
 """PayDunya: wallets of Senegal, Côte d'Ivoire, Benin, Togo, Burkina Faso and Mali, and cards, in XOF; MTN of Cameroon."""
 
 from afriflow.port.provider import Resend, Spec
-from afriflow.providers.paydunya.account import BASE_URLS, PayDunyaConfig, opens
+from afriflow.providers.paydunya.account import BASE_URLS, PayDunyaConfig, fits, opens
 from afriflow.providers.paydunya.adapter import PayDunyaAdapter, identify
 from afriflow.providers.paydunya.operators import payout_routes, routes
 
@@ -14,6 +14,7 @@ SPEC = Spec(
     base_urls=BASE_URLS,
     routes=routes(),
     opens=opens,
+    fits=fits,
     config_type=PayDunyaConfig,
     adapter=PayDunyaAdapter,
     identify=identify,
