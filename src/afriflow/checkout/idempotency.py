@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from afriflow.checkout import store
-from afriflow.core.errors import KeyInFlight, KeyMalformed, KeyMissing, KeyReused
+from afriflow.core.errors import KeyInFlight, KeyMalformed, KeyMissing, KeyReused, PanNotAllowed
+from afriflow.core.pan import holds_pan
 from afriflow.db.engine import Connection, Database
 from afriflow.merchants.keys import Caller
 from afriflow.observe.log import logger
@@ -42,7 +43,7 @@ class Repeat:
 
 
 def read_key(header: str | None) -> str:
-    """Read an Idempotency-Key, bare or quoted (RFC 8941). Raises KeyMissing, KeyMalformed."""
+    """Read an Idempotency-Key, bare or quoted (RFC 8941). Raises KeyMissing, KeyMalformed, PanNotAllowed."""
     if header is None or not header.strip():
         raise KeyMissing
     key = header.strip()
@@ -50,6 +51,8 @@ def read_key(header: str | None) -> str:
         key = key[1:-1].replace('\\"', '"').replace("\\\\", "\\")
     if not _KEY.fullmatch(key):
         raise KeyMalformed
+    if holds_pan(key):
+        raise PanNotAllowed(pointer="Idempotency-Key")
     return key
 
 

@@ -3,6 +3,7 @@
 AfriFlowError
 ├── Refusal                     expected: the caller hears why, nobody is paged
 │   ├── InvalidRequest          400 / 422, with one entry per field
+│   ├── PanNotAllowed           400 a card's number, wherever it stands
 │   ├── Unauthenticated         401; ApiKeyExpired
 │   ├── Forbidden, PermissionDenied   403 not from our own page; the key or person lacks a permission
 │   ├── ProofWanted, SecondFactorWanted   403 a person proves more before this
@@ -70,6 +71,13 @@ class InvalidRequest(Refusal):
     def __init__(self, errors: Sequence[FieldError]) -> None:
         super().__init__()
         self.errors = tuple(errors)
+
+
+class PanNotAllowed(Refusal):
+    """A card's number, which must never be with us. `pointer`: where it stands; the number itself is nowhere."""
+
+    code = "pan_not_allowed"
+    status = 400
 
 
 class MalformedBody(Refusal):

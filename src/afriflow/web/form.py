@@ -9,7 +9,15 @@ from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
-from afriflow.core.errors import FieldError, Forbidden, InvalidRequest, MalformedBody, UnsupportedMediaType
+from afriflow.core.errors import (
+    FieldError,
+    Forbidden,
+    InvalidRequest,
+    MalformedBody,
+    PanNotAllowed,
+    UnsupportedMediaType,
+)
+from afriflow.core.pan import holds_pan
 
 # Our largest form, of an API key's scopes, stays below.
 _FIELDS_MAX = 50
@@ -22,7 +30,8 @@ _FORM = re.compile(r'<form\b[^>]*\bmethod="post"[^>]*>')
 async def read_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
     """Give a form's fields in order, trimmed.
 
-    Raises UnsupportedMediaType, MalformedBody, InvalidRequest (a text that PostgreSQL or a person cannot hold).
+    Raises UnsupportedMediaType, MalformedBody, PanNotAllowed, InvalidRequest (a text that PostgreSQL or a person
+    cannot hold).
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/x-www-form-urlencoded":
@@ -37,6 +46,9 @@ async def read_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
     trimmed = [(name, value.strip()) for name, value in pairs]
     if any("\x00" in value or len(value) > _CHARACTERS_MAX for _, value in trimmed):
         raise InvalidRequest([FieldError("", "invalid_text")])
+    for name, value in trimmed:
+        if "password" not in name and holds_pan(value):  # what a password looks like is nobody's business
+            raise PanNotAllowed(pointer=f"/{name[:40]}")
     return trimmed
 
 

@@ -11,7 +11,14 @@ from typing import Any, TypeVar, cast
 import msgspec
 from litestar import Request
 
-from afriflow.core.errors import FieldError, InvalidRequest, MalformedBody, UnsupportedMediaType
+from afriflow.core.errors import (
+    FieldError,
+    InvalidRequest,
+    MalformedBody,
+    PanNotAllowed,
+    UnsupportedMediaType,
+)
+from afriflow.core.pan import holds_pan
 
 T = TypeVar("T")
 # Faults reported at once; a body with more was not written by someone who reads the list.
@@ -62,7 +69,7 @@ def read_body(body: bytes, kind: type[T], *, depth_max: int) -> T:
 
 
 def _look_through(raw: dict[str, Any], depth_max: int) -> None:
-    """Refuse what no type can refuse: too much depth, and NUL, which PostgreSQL has not in texts.
+    """Refuse what no type can refuse: too much depth, NUL, which PostgreSQL has not in texts, and numbers of cards.
 
     Not by recursion, since the depth is what is in question.
     """
@@ -76,11 +83,15 @@ def _look_through(raw: dict[str, Any], depth_max: int) -> None:
         else:
             if isinstance(value, str) and "\x00" in value:
                 raise InvalidRequest([FieldError(_pointer(path), "invalid_text")])
+            if holds_pan(str(value)):
+                raise PanNotAllowed(pointer=_pointer(path))
             continue
         if len(path) >= depth_max:
             raise MalformedBody(reason=f"nested deeper than {depth_max}")
         if any("\x00" in name for name, _ in entries):
             raise InvalidRequest([FieldError(_pointer(path), "invalid_text")])
+        if any(holds_pan(name) for name, _ in entries):
+            raise PanNotAllowed(pointer=_pointer(path) or "/")
         waiting += [(item, [*path, name]) for name, item in entries]
 
 
