@@ -56,8 +56,7 @@ async def require_person(connection: Asgi, handler: BaseRouteHandler) -> None:
     me: SignedIn = await connection.app.state.house.people.door.who_has(token)
     mode = Mode.LIVE if connection.cookies.get(MODE_COOKIE) == "live" else Mode.TEST
     connection.scope["state"]["me"] = me
-    _admit(connection, handler, me.caller(mode))
-    needed: Permission | None = handler.opt["permission"]
+    needed = _admit(connection, handler, me.caller(mode))
     if mode is Mode.LIVE and needed is not None and me.second_factor_wanted and not me.second_factor:
         raise SecondFactorWanted
     if changes_something(connection):
@@ -79,10 +78,12 @@ def scopes_of(app: Litestar) -> tuple[Permission, ...]:
     return tuple(item for item in Permission if item in asked)
 
 
-def _admit(connection: Asgi, handler: BaseRouteHandler, caller: Caller) -> None:
+def _admit(connection: Asgi, handler: BaseRouteHandler, caller: Caller) -> Permission | None:
+    """Let a caller in, and give the permission that was needed."""
     connection.scope["state"]["caller"] = caller
     if cast("dict[str, Any]", connection.scope)["method"] == "OPTIONS":
-        return  # the framework's own answer: which methods there are
+        return None  # the framework's own answer: which methods there are
     needed: Permission | None = handler.opt["permission"]
     if needed is not None and needed not in caller.permissions:
         raise PermissionDenied(permission=needed.value)
+    return needed
