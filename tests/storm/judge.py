@@ -203,6 +203,9 @@ class Witness:
     def _moved(self, reference: str) -> int:
         return sum(entry.moved is not None for entry in self._entries(reference))
 
+    def _kept(self, reference: str) -> int:
+        return sum(entry.moved is not None and not entry.taken_back for entry in self._entries(reference))
+
     def _permitted(self, reference: str) -> None:
         if reference not in self._known:
             self.violations.append(f"S2: {reference} reached a provider before its attempt was committed")
@@ -267,8 +270,10 @@ class Witness:
         status, name = row["status"], row["id"]
         end = status if status in _FINAL else "unresolved"
         found.ends["late" if row["late"] else end] += 1
-        if moved > 1:
-            found.violations.append(f"S1: {name} was charged {moved} times")
+        # What its provider took back is with the payer again, and may be paid anew.
+        kept = sum(self._kept(attempt["reference"]) for attempt in attempts)
+        if kept > 1:
+            found.violations.append(f"S1: {name} was charged {kept} times")
         if status == "succeeded" and moved == 0:
             found.violations.append(f"S4: {name} succeeded and nobody paid")
         taken_back = any(entry.taken_back for item in attempts for entry in self._entries(item["reference"]))

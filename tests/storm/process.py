@@ -90,6 +90,11 @@ class Gate:
         if self.dead:
             raise Killed
 
+    @property
+    def goes(self) -> bool:
+        """Whether the process lives and does not stand still."""
+        return not self.dead and self._goes.is_set()
+
     def check(self) -> None:
         if self.dead:
             raise Killed

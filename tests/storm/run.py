@@ -20,7 +20,7 @@ from storm.process import Process
 from storm.redis import Memory
 from storm.swarm import Swarm, draw
 from storm.trace import Trace
-from storm.work import TAKE_OVER, Queue, Worker
+from storm.work import STALE, TAKE_OVER, Queue, Worker
 
 from afriflow.checkout.request import CheckoutRequest, ConfirmRequest, MethodInput, read_checkout
 from afriflow.checkout.request_out import PayoutRequest, RefundRequest, read_payout
@@ -160,7 +160,7 @@ class _Run:
         process.gate.on_stall = lambda: self._stall(name, process)  # type: ignore[method-assign]
         process.on_death = lambda: self._died(name, process)
         if name.startswith("worker"):
-            worker = Worker(process, house, self.queue, chance)
+            worker = Worker(process, house, self.queue, chance, self._take_over_later)
             self.workers[name] = worker
             process.spawn(worker.run())
         return process
@@ -176,20 +176,25 @@ class _Run:
             self._start(name)
 
     def _take_over_later(self, worker: Worker) -> None:
-        self.loop.call_later(
-            TAKE_OVER_SECONDS, lambda: self.processes["janitor"].spawn(self._take_over(worker))
-        )
+        # A moment more: a heart that stopped just now is not old yet.
+        later = TAKE_OVER_SECONDS + 0.1
+        self.loop.call_later(later, lambda: self.processes["janitor"].spawn(self._take_over(worker)))
 
-    async def _take_over(self, worker: Worker) -> None:
+    async def _take_over(self, silent: Worker) -> None:
+        """Give back what nobody keeps a heartbeat of. silent: who died, stands still or lost its database."""
+        workers = [worker for worker in self.workers.values() if worker is not silent or worker.beats]
+        beating = {job_id for worker in workers for job_id in worker.running}
         async with self.houses["janitor"].database.connection() as connection:
-            await connection.execute(TAKE_OVER, sorted(worker.picked))
+            stale = await connection.fetch(STALE, float(TAKE_OVER_SECONDS))
+            left = [row["id"] for row in stale if row["id"] not in beating]
+            await connection.execute(TAKE_OVER, left, float(TAKE_OVER_SECONDS))
         self.queue.ring()
 
     def _stall(self, name: str, process: Process) -> None:
         """A suspended machine or a frozen disk: mostly a minute, sometimes longer than any patience."""
         often = self.chance.random() < 0.8
         seconds = self.chance.uniform(20, 120) if often else self.chance.uniform(120, 3000)
-        if name in self.workers and seconds > TAKE_OVER_SECONDS:
+        if name in self.workers and seconds > TAKE_OVER_SECONDS + 1:
             self._take_over_later(self.workers[name])
         self.stalls.append(
             self.loop.create_task(process.gate.stall(seconds, process.pool.lower.hang_up_on_idle))

@@ -7,6 +7,7 @@ taken over after the heartbeat, pauses with jitter, held when the tries are used
 import asyncio
 import random
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -32,8 +33,13 @@ AGAIN = """
 UPDATE jobs.pgqueuer SET status = 'queued', attempts = $2, execute_after = now() + make_interval(secs => $3), updated = now() WHERE id = $1
 """
 HELD = "UPDATE jobs.pgqueuer SET status = 'failed', updated = now() WHERE id = $1"
+# Whose heartbeat is old: taken, and at work with nobody who still beats.
+STALE = """
+SELECT id FROM jobs.pgqueuer WHERE status = 'picked' AND updated <= now() - make_interval(secs => $1)
+"""
 TAKE_OVER = """
-UPDATE jobs.pgqueuer SET status = 'queued', updated = now() WHERE status = 'picked' AND id = ANY($1::bigint[])
+UPDATE jobs.pgqueuer SET status = 'queued', updated = now()
+WHERE id = ANY($1::bigint[]) AND status = 'picked' AND updated <= now() - make_interval(secs => $2)
 """
 JOBS_AT_ONCE = 6
 
@@ -77,14 +83,26 @@ class Queue:
 
 
 class Worker:
-    """Works one process's share of the queue until the process dies."""
+    """Works one process's share of the queue until the process dies. lost: told when it let go of a job unawares."""
 
-    def __init__(self, process: Process, house: Assembly, queue: Queue, chance: random.Random) -> None:
-        self.picked: set[int] = set()  # whose heartbeat this worker keeps; what it leaves behind when it dies
-        self._running: set[int] = set()
+    def __init__(
+        self,
+        process: Process,
+        house: Assembly,
+        queue: Queue,
+        chance: random.Random,
+        lost: Callable[["Worker"], None],
+    ) -> None:
+        self.running: list[int] = []  # whose heartbeat this worker keeps; twice, what is at work here twice
         self._process, self._house, self._queue, self._chance = process, house, queue, chance
+        self._lost = lost
         self._tasks: dict[str, Task] = {task.name: task for lane in tasks(house) for task in lane}
         self._free = asyncio.Semaphore(JOBS_AT_ONCE)
+
+    @property
+    def beats(self) -> bool:
+        """Whether its heart beats just now."""
+        return self._process.gate.goes
 
     async def run(self) -> None:
         """Take jobs as long as the process lives."""
@@ -95,50 +113,29 @@ class Worker:
                 job = await self._claim()
             except Unavailable:
                 self._free.release()
-                self._process.spawn(self._give_back())
+                self._lost(self)
                 await asyncio.sleep(1.0)
                 self._queue.ring()
                 continue
-            self._running.add(job["id"])
+            self.running.append(job["id"])
             self._process.spawn(self._work(job))
 
     async def _claim(self) -> Any:
         """Wait for a job that is due, and take it."""
         while True:
             job_id = await self._queue.next()
-            known = (
-                job_id in self.picked
-            )  # named a second time, while it is at work here or waits to be given back
-            self.picked.add(job_id)
             async with self._house.database.connection() as connection:
                 job = await connection.fetchrow(CLAIM, job_id)
             if job is not None:
-                self.picked.add(job_id)  # given back in the meantime, it is ours again
                 return job
-            if not known:
-                self.picked.discard(job_id)
-
-    async def _give_back(self) -> None:
-        """What was picked and is not at work (the database was lost in between) has no heartbeat: it comes again."""
-        while True:
-            await asyncio.sleep(self._house.settings.worker_heartbeat_seconds)
-            left = sorted(self.picked - self._running)
-            try:
-                async with self._house.database.connection() as connection:
-                    await connection.execute(TAKE_OVER, left)
-            except Unavailable:
-                continue
-            self.picked.difference_update(left)
-            self._queue.ring()
-            return
 
     async def _work(self, job: Any) -> None:
         try:
             await self._attempt(job)
         except Unavailable:
-            self._process.spawn(self._give_back())
+            self._lost(self)
         finally:
-            self._running.discard(job["id"])
+            self.running.remove(job["id"])
             self._free.release()
 
     async def _attempt(self, job: Any) -> None:
@@ -158,5 +155,4 @@ class Worker:
     async def _settle(self, query: str, job_id: int, *args: object) -> None:
         async with self._house.database.connection() as connection:
             await connection.execute(query, job_id, *args)
-        self.picked.discard(job_id)
         self._queue.ring()
