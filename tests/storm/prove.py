@@ -62,8 +62,8 @@ def play_timed(plan: Plan) -> tuple[Happened, float]:
     try:
         happened = play(plan)
     except Exception as error:  # noqa: BLE001 — it is seen
-        lines = [line.strip() for line in traceback.format_exc().splitlines()[-3:]]
-        broken = [f"{error!r} {lines}"]
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        broken = [f"{error!r} at {Path(place.filename).name}:{place.lineno}"]
         happened = Happened(plan.seed, plan.payments, broken, "", 0, Counter[str](), Counter[str]())
     return happened, time.process_time() - begun
 
@@ -163,7 +163,6 @@ def main() -> None:
         found["races"] = {"rivals": RIVALS, **asdict(play_all(plans, "races", asked.jobs))}
     if asked.torture:
         found["torture"] = json.loads(Path(asked.torture).read_text())
-    found["commit"] = commit()
     found["machine"] = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     if asked.write:
         KEPT.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
@@ -180,7 +179,12 @@ def _bugs(jobs: int) -> dict[str, Any]:
     said = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT / "tests")
     catches = [Catch(**line) for line in map(json.loads, said.stdout.splitlines())]
     missed = [catch.name for catch in catches if catch.seed is None]
-    return {"planted": len(BUGS), "caught": len(catches) - len(missed), "missed": missed}
+    return {
+        "planted": len(BUGS),
+        "caught": len(catches) - len(missed),
+        "missed": missed,
+        "commits": [commit()],
+    }
 
 
 def _asked() -> argparse.Namespace:

@@ -38,7 +38,7 @@ NAMES = {
 def render(found: dict[str, Any]) -> str:
     """Write the page. found: what `storm.prove` kept."""
     parts = [
-        _HEAD.format(commit=found["commit"], machine=found["machine"]),
+        _HEAD.format(machine=found["machine"]),
         _simulated(found),
         _torture(found["torture"]) if "torture" in found else "",
         _LIMITS,
@@ -47,20 +47,25 @@ def render(found: dict[str, Any]) -> str:
 
 
 def _simulated(found: dict[str, Any]) -> str:
-    rows = ["| what | how much | violations |", "| --- | --- | --- |"]
+    rows = ["| what | how much | on commit | violations |", "| --- | --- | --- | --- |"]
     if payments := found.get("payments"):
         first, last = payments["seeds"]
-        pace = payments["payments"] / max(1, payments["seconds"])
-        what = f"{_n(payments['payments'])} in {_n(payments['runs'])} runs, seeds {first} to {last}, {pace:.0f} a second"
-        rows.append(f"| payments under all faults | {what} | {len(payments['violations'])} |")
+        pace = payments["payments"] / payments["cpu_seconds"]
+        what = f"{_n(payments['payments'])} in {_n(payments['runs'])} runs, seeds {first} to {last}, {pace:.0f} a second and core"
+        rows.append(
+            f"| payments under all faults | {what} | {_commits(payments)} | {len(payments['violations'])} |"
+        )
     if crashes := found.get("crashes"):
-        rows.append(f"| crash schedules | {_n(crashes['runs'])} | {len(crashes['violations'])} |")
+        rows.append(
+            f"| crash schedules | {_n(crashes['runs'])} | {_commits(crashes)} | {len(crashes['violations'])} |"
+        )
     if races := found.get("races"):
         what = f"{_n(races['payments'])} keys, each sent by {races['rivals']} at once"
-        rows.append(f"| races for one key | {what} | {len(races['violations'])} |")
+        rows.append(f"| races for one key | {what} | {_commits(races)} | {len(races['violations'])} |")
     if bugs := found.get("bugs"):
         missed = ", ".join(bugs["missed"]) or "none missed"
-        rows.append(f"| planted bugs | {bugs['caught']} of {bugs['planted']} seen | {missed} |")
+        caught = f"{bugs['caught']} of {bugs['planted']} seen"
+        rows.append(f"| planted bugs | {caught} | {_commits(bugs)} | {missed} |")
     lines = ["## Simulated", "", *rows, "", *_mended(found), "Injected while the payments were played:", ""]
     injected = found.get("payments", {}).get("injected", {})
     lines += ["| fault | times |", "| --- | --- |"]
@@ -68,14 +73,21 @@ def _simulated(found: dict[str, Any]) -> str:
     return "\n".join([*lines, ""])
 
 
+def _commits(part: dict[str, Any]) -> str:
+    return ", ".join(f"`{commit}`" for commit in part["commits"])
+
+
 def _mended(found: dict[str, Any]) -> list[str]:
-    """What was found on the way: it was mended, and its seed is clean since."""
+    """What was found on the way, and is clean since."""
     lines = found.get("payments", {}).get("mended", [])
     if not lines:
         return []
-    commits = ", ".join(f"`{commit}`" for commit in found["payments"]["commits"])
-    said = f"Found on the way, mended, kept as tests and clean since (played on {commits}):"
-    return [said, "", *(f"- {line}" for line in lines), ""]
+    seeds = ", ".join(dict.fromkeys(line.split()[1].rstrip(":") for line in lines))
+    said = (
+        f"Violations found on the way, at seeds {seeds}, are mended, and their seeds clean since; tests keep one of "
+        "each kind and say whose fault it was."
+    )
+    return [said, ""]
 
 
 def _torture(found: dict[str, Any]) -> str:
@@ -109,7 +121,7 @@ def _n(number: int) -> str:
 
 _HEAD = """# What has been proven, and what has not
 
-Written by `scripts/prove` from its last run, on commit `{commit}` ({machine}). A violation is a breach of what we promise: a payer charged twice, a payment called failed while its money may move, money that nobody takes note of, an event that the merchant does not hear, an attempt that nobody follows. Each comes with its seed, and the same seed is the same run.
+Written by `scripts/prove` from its last runs ({machine}). A violation is a breach of what we promise: a payer charged twice, a payment called failed while its money may move, money that nobody takes note of, an event that the merchant does not hear, an attempt that nobody follows. Each comes with its seed, and the same seed is the same run.
 
 The production stations run under a seeded event loop in virtual time, on the product's own SQL ([why](docs/decisions/0015-the-simulation-runs-our-own-sql.md)), against providers of all three classes; eight days pass in each run. The witness sees every commit and reads the truth in the providers' books.
 """
