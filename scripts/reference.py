@@ -102,6 +102,8 @@ def _default(name: str, value: Any) -> str:
         return f"`~/{value.relative_to(Path.home())}`"
     if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
         return f"`{','.join(value)}`" if value else "none"
+    if isinstance(value, tuple) and "_seconds" not in name:
+        return f"`{','.join(map(str, value))}`"
     if isinstance(value, tuple):
         return f"`{','.join(map(str, value))}` ({', '.join(_duration(item) for item in value)})"
     if isinstance(value, bool):

@@ -49,6 +49,8 @@ QUICK = {
     "AFRIFLOW_SIGN_IN_FAILURES_PER_NETWORK_MAX": "1000000",
     "AFRIFLOW_WORKER_POLL_SECONDS": "0.5",
     "AFRIFLOW_WORKER_HEARTBEAT_SECONDS": "4",
+    # All tests ask with one key.
+    "AFRIFLOW_REQUESTS_PER_KEY_BURST": "1000000",
     # Faults that a test injects are not an outage for the next test.
     "AFRIFLOW_BREAKER_CALLS_MIN": "1000000",
     "AFRIFLOW_BREAKER_LOST_IN_A_ROW": "1000000",

@@ -14,6 +14,7 @@ from afriflow.assembly import Assembly
 from afriflow.core.errors import AfriFlowError
 from afriflow.merchants.keys import Caller
 from afriflow.merchants.sessions import SignedIn
+from afriflow.web.answer_headers import complete_answer
 from afriflow.web.api import CheckoutController, TransactionController
 from afriflow.web.api_links import LinkController
 from afriflow.web.api_out import BatchController, PayoutController, RefundController
@@ -28,6 +29,7 @@ from afriflow.web.errors import on_http, on_ours, on_unforeseen
 from afriflow.web.health import Readiness, live, ready
 from afriflow.web.journal import Journal
 from afriflow.web.metrics import metrics
+from afriflow.web.pace import Pace, require_network_pace
 from afriflow.web.pages import PAGES
 from afriflow.web.reference import openapi_document, reference_page
 from afriflow.web.session_cookie import send_new_token
@@ -72,7 +74,8 @@ def build_app(house: Assembly, *, others: Sequence[Any] = ()) -> Litestar:
         ],
         dependencies={"house": Provide(give_house), "caller": Provide(give_caller), "me": Provide(give_me)},
         request_class=StrictRequest,
-        before_send=[send_new_token],
+        guards=[require_network_pace],
+        before_send=[send_new_token, complete_answer],
         exception_handlers={AfriFlowError: on_ours, HTTPException: on_http, Exception: on_unforeseen},
         request_max_body_size=house.settings.request_body_bytes_max,
         openapi_config=_openapi(),
@@ -84,6 +87,7 @@ def build_app(house: Assembly, *, others: Sequence[Any] = ()) -> Litestar:
     app.state.readiness = Readiness(house)
     app.state.metrics_open = house.settings.metrics_open
     app.state.depth_max = house.settings.request_depth_max
+    app.state.pace = Pace(house.redis, house.settings)
     app.state.throttle = Throttle(
         house.redis,
         tries_max=house.settings.sign_in_failures_max,

@@ -6,7 +6,7 @@ whoever sends it requests has noticed, `work` takes no new job; then both finish
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from afriflow.observe.begin import begin
 from afriflow.observe.log import logger
 from afriflow.preflight import refuse_unsafe
 from afriflow.settings import Settings
+from afriflow.web.patience import listening
 from afriflow.worker import make_worker
 
 _log = logger("serve")
@@ -68,9 +69,7 @@ async def serve(settings: Settings) -> None:
     house = await _begin(settings, "serve")
     try:
         door = Door(build_app(house))
-        server = _server(
-            door, settings.host, settings.port, settings.shutdown_seconds, settings.proxy_networks
-        )
+        server = _server(door, settings.host, settings.port, settings.shutdown_seconds, settings)
         loop = asyncio.get_running_loop()
 
         def end() -> None:
@@ -115,7 +114,7 @@ async def _seen(settings: Settings, app: Litestar) -> AsyncGenerator[None]:
     if not settings.worker_port:
         yield
         return
-    server = _server(app, settings.worker_host, settings.worker_port, 1)
+    server = _server(app, settings.worker_host, settings.worker_port, 1, settings)
     serving = asyncio.create_task(server.serve())
     try:
         yield
@@ -124,9 +123,7 @@ async def _seen(settings: Settings, app: Litestar) -> AsyncGenerator[None]:
         await serving
 
 
-def _server(
-    app: Any, host: str, port: int, grace_seconds: int, proxies: Sequence[str] = ()
-) -> uvicorn.Server:
+def _server(app: Any, host: str, port: int, grace_seconds: int, settings: Settings) -> uvicorn.Server:
     return _Server(
         uvicorn.Config(
             app,
@@ -134,8 +131,8 @@ def _server(
             port=port,
             log_config=None,
             access_log=False,
-            forwarded_allow_ips=list(proxies),
             timeout_graceful_shutdown=grace_seconds,
+            **listening(settings),
         )
     )
 

@@ -78,6 +78,23 @@ class Settings:
     notification_body_bytes_max: int = _setting(
         256 * 1024, "providers' notifications with histories stay far below"
     )
+    request_head_seconds: float = _setting(
+        10.0,
+        "from a connection's first byte to the end of the headers; slower is an attack or no line at all",
+    )
+    request_body_seconds: float = _setting(30.0, "for the largest body on the slowest line of a payer")
+    requests_per_key_per_second: float = _setting(
+        50.0, "of one API key; a shop with 100 000 payments a day asks 10 times a second at its peak"
+    )
+    requests_per_key_burst: int = _setting(500, "at once: a nightly run that reads a day's payments")
+    requests_per_network_per_second: float = _setting(
+        50.0, "from one address or IPv6 /64: a whole town may stand behind one (CGN), an attacker as well"
+    )
+    requests_per_network_burst: int = _setting(500, "at once, from one address")
+    notifications_per_network_per_second: float = _setting(
+        200.0, "a provider tells everything from a few addresses, and comes again after HTTP 429"
+    )
+    notifications_per_network_burst: int = _setting(2_000, "what a provider held back while it was away")
     request_depth_max: int = _setting(20, "our deepest request has 3 levels")
     page_limit_max: int = _setting(100, "rows of one list answer")
 

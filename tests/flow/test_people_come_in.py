@@ -11,7 +11,7 @@ from afriflow.core.permission import NEED_FRESH_PROOF, Role
 from afriflow.merchants import door
 from afriflow.merchants.totp import code_at, step_at
 from afriflow.web.pages import PAGES
-from afriflow.web.throttle import Throttle, _network
+from afriflow.web.throttle import Throttle, network_of
 
 _SECRET = re.compile(r'<p class="mono secret">([A-Z2-7]+)</p>')
 _RECOVERY = re.compile(r'<li class="mono secret">([0-9a-z-]{14})</li>')
@@ -236,7 +236,7 @@ async def test_failures_lock_a_network_and_successes_count_for_none(
     ],
 )
 def test_a_network_is_what_one_guesser_has(one: str, other: str, same: bool) -> None:
-    assert (_network(one) == _network(other)) is same
+    assert (network_of(one) == network_of(other)) is same
 
 
 async def test_guessing_codes_locks_as_guessing_passwords_does(desk: Desk) -> None:

@@ -49,6 +49,7 @@ CLOCKS_AND_LOTS = {
     ("torture/fleet.py", "random.Random"): "phones that decide nothing by themselves",
     ("torture/people.py", "random.Random"): "lots with a seed",
     ("torture/stage.py", "random.Random"): "lots with a seed",
+    ("web/pace.py", "time.monotonic"): "how fast a bucket fills while Redis is away, in this process alone",
     ("web/throttle.py", "time.monotonic"): "a window of tries while Redis is away, in this process alone",
 }
 _CLOCK_OR_LOT = re.compile(

@@ -34,6 +34,7 @@ from afriflow.simulator.handset import Handset
 from afriflow.simulator.phone import Phone
 from afriflow.simulator.seat import Seat, SeatSettings, open_seat, simulated_providers
 from afriflow.simulator.serve import QuietServer
+from afriflow.web.patience import listening
 from afriflow.worker import make_worker
 
 _log = logger("demo")
@@ -76,7 +77,13 @@ async def running(settings: Settings) -> AsyncGenerator[dict[str, Any]]:
         working = asyncio.create_task(worker.run())
         stack.push_async_callback(_ended, working, worker.stop)
         server = QuietServer(
-            uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE_SECONDS)
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+                **listening(settings),
+            )
         )
         serving = asyncio.create_task(server.serve(sockets=[socket]))
         stack.push_async_callback(_ended, serving, lambda: setattr(server, "should_exit", True))

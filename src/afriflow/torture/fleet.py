@@ -161,6 +161,7 @@ class Fleet:
             "AFRIFLOW_SECRET_KEY": self.settings.secret_key,
             "AFRIFLOW_PORT": str(self.port),
             "AFRIFLOW_PUBLIC_URL": self.seen_url,
+            "AFRIFLOW_REQUESTS_PER_KEY_BURST": "1000000",  # one key for a whole crowd
             "AFRIFLOW_ALLOW_PRIVATE_ADDRESSES": "true",
             **extra,
         }

@@ -49,7 +49,7 @@ async def give_asset(request: Request[Any, Any, Any], name: FromPath[str]) -> Re
     asset = _by_url().get(f"/static/{name}")
     if asset is None:
         raise NotFound(id=name)
-    headers = {"cache-control": _FOR_EVER, "vary": "accept-encoding", "x-content-type-options": "nosniff"}
+    headers = {"cache-control": _FOR_EVER, "vary": "accept-encoding"}
     if "gzip" in request.headers.get("accept-encoding", ""):
         return Response(
             asset.gzipped, media_type=asset.media_type, headers={**headers, "content-encoding": "gzip"}

@@ -20,6 +20,7 @@ from afriflow.merchants.api_keys import caller_of_key
 from afriflow.merchants.keys import Caller
 from afriflow.merchants.sessions import SignedIn
 from afriflow.web.form import changes_something, require_form_token
+from afriflow.web.pace import require_key_pace
 from afriflow.web.prove import require_fresh_proof
 from afriflow.web.session_cookie import session_token
 
@@ -34,12 +35,15 @@ Asgi = ASGIConnection[Any, Any, Any, Any]
 
 
 async def require_key(connection: Asgi, handler: BaseRouteHandler) -> None:
-    """Guard of the API: a valid key names merchant, mode and permissions. Raises Unauthenticated, PermissionDenied."""
+    """Guard of the API: a valid key names merchant, mode and permissions. Raises Unauthenticated, PermissionDenied,
+    TooManyRequests.
+    """
     house = connection.app.state.house
     authorization = connection.headers.get("authorization", "")
     use_seconds = house.settings.key_use_seconds
     async with house.database.connection() as database:
         caller = await caller_of_key(database, house.vault, authorization, use_seconds=use_seconds)
+    await require_key_pace(connection, caller.who)
     _admit(connection, handler, caller)
 
 

@@ -14,6 +14,8 @@ from afriflow.web.prove import ask_for_proof
 from afriflow.web.render import go_to, render_error
 
 _log = logger("web")
+# What the framework raises, as a fault of ours, when somebody hangs up in the middle of a body.
+_LEFT = "client disconnected prematurely"
 _BY_STATUS: dict[int, type[errors.AfriFlowError]] = {
     401: errors.Unauthenticated,
     403: errors.Forbidden,
@@ -97,6 +99,8 @@ def on_ours(request: Request[Any, Any, Any], error: errors.AfriFlowError) -> Res
 
 def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """What the framework refused, in our words."""
+    if error.status_code >= 500 and error.detail == _LEFT:
+        return answer(request, errors.MalformedBody(reason="cut off"))
     known = _BY_STATUS.get(error.status_code)
     if known is not None:
         said = answer(request, known())

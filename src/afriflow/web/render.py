@@ -32,8 +32,6 @@ _POLICY = (
 )
 _HEADERS = {
     "content-security-policy": _POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",  # the address of a payment page is its key
     "cache-control": "no-store",
 }
 

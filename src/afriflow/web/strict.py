@@ -35,7 +35,10 @@ class StrictRequest(Request[Any, Any, Any]):
 
     async def json(self) -> Any:
         content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if content_type != "application/json":
+        packed = self.headers.get("content-encoding", "identity").strip().lower() != "identity"
+        if (
+            content_type != "application/json" or packed
+        ):  # what unpacks to a thousand times its size stays packed
             raise UnsupportedMediaType
         field = self.route_handler.parsed_data_field
         return read_body(

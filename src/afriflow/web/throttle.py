@@ -38,7 +38,7 @@ class Throttle:
 
     async def admit_network(self, address: str) -> bool:
         """Count a try from a network; False when there were too many in this window."""
-        return await self._count(_network(address)) <= self._tries_per_network_max
+        return await self._count(_key("network", network_of(address))) <= self._tries_per_network_max
 
     async def forget_account(self, email: str) -> None:
         """A password or code was right: earlier slips count no more."""
@@ -51,7 +51,7 @@ class Throttle:
 
     async def give_back_network(self, address: str) -> None:
         """The try was no failure: an office where everybody signs in at nine has done nothing wrong."""
-        key = _network(address)
+        key = _key("network", network_of(address))
         if key in self._here:
             count, end = self._here[key]
             self._here[key] = (count - 1, end)
@@ -88,17 +88,17 @@ def _account(email: str) -> str:
     return _key("account", email.strip().lower())
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """Name a network: an IPv4 address, the /64 of an IPv6 one, and whatever has no address together."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
-        return _key("network", "")
+        return ""
     if isinstance(ip, ipaddress.IPv6Address):
         if ip.ipv4_mapped is None:
-            return _key("network", str(ipaddress.ip_network((ip, _IPV6_PREFIX), strict=False)))
+            return str(ipaddress.ip_network((ip, _IPV6_PREFIX), strict=False))
         ip = ip.ipv4_mapped
-    return _key("network", str(ip))
+    return str(ip)
 
 
 def _key(kind: str, subject: str) -> str:
