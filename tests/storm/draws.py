@@ -35,12 +35,16 @@ MODULES = [
     ),
     *(queue, held, run),
 ]
-# The audit's clock and counts are for a live database; a simulation looks at the twin's rows itself. How orders ended
+# The audit's clock and counts are for a live database; a simulation looks at the twin's rows itself, and forgets
+# nothing. How orders ended
 # lately is measured by the clock of a worker, and a simulation's accounts have no standing.
 NEVER = {
     *(
         f"reconcile.store.{name}"
-        for name in ("AUDIT_WINDOW", "AUDIT_BEGIN", "AUDIT_AGE", "VIOLATIONS_PER_RULE")
+        for name in (
+            *("AUDIT_WINDOW", "AUDIT_BEGIN", "AUDIT_AGE", "VIOLATIONS_PER_RULE"),
+            *("FORGET_PROVIDER_LOGS", "FORGET_NOTIFICATIONS", "FORGET_DELIVERY_ANSWERS"),
+        )
     ),
     "routing.store.STANDINGS_MEASURE",
 }

@@ -15,14 +15,16 @@ WHERE merchant_id = $1 AND mode = $2 AND key = $3 AND response IS NULL
 
 # `uses`: who has paid. `places`: who has paid, may be paying, or has just gone on, whose payment is not there yet.
 _LINK_COLUMNS = """
-l.*, (
+l.merchant_id, l.id, l.mode, l.token, l.amount_minor, l.amount_min_minor, l.amount_max_minor,
+l.currency, l.country, l.description, l.return_url, l.metadata, l.language, l.uses_max,
+l.created_at, l.expires_at, l.disabled_at, (
   SELECT count(*) FROM payment_link_uses u JOIN transactions t ON t.merchant_id = u.merchant_id AND t.id = u.transaction_id
   WHERE u.merchant_id = l.merchant_id AND u.link_id = l.id AND t.status = 'succeeded'
 ) AS uses, (
   SELECT count(*) FROM payment_link_uses u
   LEFT JOIN transactions t ON t.merchant_id = u.merchant_id AND t.id = u.transaction_id
   WHERE u.merchant_id = l.merchant_id AND u.link_id = l.id
-    AND CASE WHEN t.id IS NULL THEN u.began_at > now() - interval '1 minute'
+    AND CASE WHEN t.id IS NULL THEN u.began_at > now() - make_interval(secs => 60)
              ELSE t.status NOT IN ('failed', 'expired', 'cancelled') END
 ) AS places
 """
