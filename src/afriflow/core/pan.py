@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator
 
 # Plain, or in the groups that are embossed: 4-4-4-4, 4-4-4-4-3, 4-6-5 (American Express), 4-6-4 (Diners Club).
-# Other separated digits are telephone numbers, dates and ids.
+# Other separated digits are telephone numbers, dates and ids; digits beside letters are parts of random keys, of which
+# one in some thousands would be taken for a card.
 _CANDIDATE = re.compile(
-    r"(?<![\d.+])(?:\d{13,19}|\d{4}(?P<g>[ -])\d{4}(?P=g)\d{4}(?P=g)\d{4}(?:(?P=g)\d{3})?|\d{4}(?P<h>[ -])\d{6}(?P=h)\d{4,5})(?!\d|\.\d)"
+    r"(?<![\w.+])(?:\d{13,19}|\d{4}(?P<g>[ -])\d{4}(?P=g)\d{4}(?P=g)\d{4}(?:(?P=g)\d{3})?|\d{4}(?P<h>[ -])\d{6}(?P=h)\d{4,5})(?!\w|\.\d)"
 )
 # Beginnings as intervals of their first six digits, with the lengths that are given out.
 _NETWORKS: tuple[tuple[int, int, frozenset[int]], ...] = (
