@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from afriflow.checkout.request import CheckoutRequest
-from afriflow.core.errors import InvalidRequest, MalformedBody
+from afriflow.core.errors import InvalidRequest, MalformedBody, PanNotAllowed
 from afriflow.core.language import say
 from afriflow.routing.rules import Rules
 from afriflow.web.strict import read_body
@@ -226,6 +226,8 @@ def test_whatever_json_comes_it_is_a_value_or_a_no_with_reasons(fields: dict[str
         spoken = [say(f"field.{fault.code}", "fr", **fault.facts) for fault in error.errors]
     except MalformedBody as error:
         spoken = [str(error.facts["reason"])]
+    except PanNotAllowed as error:
+        spoken = [str(error.facts["pointer"])]
     else:
         # What was read can be fingerprinted, which is to say written.
         spoken = [msgspec.json.encode(found, order="deterministic").decode()]
