@@ -53,7 +53,7 @@ def _simulated(found: dict[str, Any]) -> str:
         pace = payments["payments"] / payments["cpu_seconds"]
         what = f"{_n(payments['payments'])} in {_n(payments['runs'])} runs, seeds {first} to {last}, {pace:.0f} a second and core"
         rows.append(
-            f"| payments under all faults | {what} | {_commits(payments)} | {len(payments['violations'])} |"
+            f"| payments under all faults | {what} | {_commits(payments)} | {len(payments['violations'])}, {len(payments['mended'])} were mended |"
         )
     if crashes := found.get("crashes"):
         rows.append(
