@@ -68,7 +68,7 @@ async def test_a_provider_is_paused_with_a_reason_and_resumed(
     page = await signed_in(wide=True)
     await page.get_by_role("link", name="Providers").click()
     account = page.locator(".account", has_text="PayDunya")
-    await account.locator("input[name=reason]").fill("contract is being renewed")
+    await account.locator("input[id^=reason-]").fill("contract is being renewed")
     await account.get_by_role("button", name="Pause").click()
     try:
         await expect(account.get_by_text("Paused because: contract is being renewed by")).to_be_visible()

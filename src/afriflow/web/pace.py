@@ -60,9 +60,8 @@ class Pace:
     """The buckets of this process and, through Redis, of the fleet."""
 
     def __init__(self, redis: "Redis", settings: Settings) -> None:
-        self._take = redis.register_script(  # pyright: ignore[reportUnknownMemberType]
-            files("afriflow.web").joinpath("bucket.lua").read_text("utf-8")
-        )
+        self._redis = redis
+        self._script = files("afriflow.web").joinpath("bucket.lua").read_text("utf-8")
         self.of_key = Bucket(settings.requests_per_key_per_second, settings.requests_per_key_burst)
         self.of_network = Bucket(
             settings.requests_per_network_per_second, settings.requests_per_network_burst
@@ -78,7 +77,8 @@ class Pace:
         now = time.monotonic()
         if now >= self._redis_away_until:
             try:
-                answer: list[int] = await self._take(
+                take = self._redis.register_script(self._script)  # pyright: ignore[reportUnknownMemberType]
+                answer: list[int] = await take(
                     keys=[f"afriflow:pace:{{{name}}}"], args=[bucket.per_second, bucket.burst]
                 )
                 return _level(bucket, admitted=bool(answer[0]), ahead_seconds=answer[1] / 1_000_000)
