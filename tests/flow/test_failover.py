@@ -515,7 +515,7 @@ class TestACircuitThatAPersonHolds:
         assert {item["by"] for item in said} == {circuit["forced"]["by"]}
         async with shop.house.database.connection() as connection:
             log = await audit_log.entries(connection, shop.id, audit_log.Wanted(), 10)
-        assert [(item.action, item.details["operator"]) for item in log] == [
+        assert [(item.action, item.details["operator"]) for item in log if "operator" in item.details] == [
             ("account.unforced", "orange_sn"),
             ("account.forced_open", "orange_sn"),
         ]
