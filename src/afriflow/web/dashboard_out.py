@@ -105,7 +105,7 @@ class MoneyOutPages(Controller):
             ],
         )
 
-    @post("/{kind:str}/{disbursement_id:str}/verify", permission=Permission.PAYOUTS_READ)
+    @post("/{kind:str}/{disbursement_id:str}/verify", permission=Permission.TRANSACTIONS_WRITE)
     async def verify(
         self, house: House, caller: Who, kind: FromPath[str], disbursement_id: FromPath[str]
     ) -> Response[None]:
