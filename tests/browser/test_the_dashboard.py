@@ -79,7 +79,7 @@ async def test_a_provider_is_paused_with_a_reason_and_resumed(
         await account.get_by_role("button", name="Resume").click()
     await expect(account.get_by_text("Healthy")).to_be_visible()
     await account.get_by_text("What happened to it").click()
-    changes = account.locator("details li")
+    changes = account.locator("details", has_text="What happened to it").locator("li")
     await expect(changes.first).to_contain_text("resumed")
     await expect(changes.nth(1)).to_contain_text("contract is being renewed")
 

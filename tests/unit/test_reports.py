@@ -106,11 +106,11 @@ def test_what_is_tried_again_is_reported_and_calls_nobody(sentry: Listener) -> N
 
 def test_what_a_library_logs_as_an_error_is_reported_except_where_we_say_it_better(sentry: Listener) -> None:
     sentry.bodies.clear()
-    logging.getLogger("uvicorn.error").error("it broke for %s", CANARIES[0])
+    logging.getLogger("aiohttp.server").error("it broke for %s", CANARIES[0])
     logging.getLogger("pgqueuer").error("a job that we report with its ids")
     logging.getLogger("asyncio").warning("slow")
     (report,) = reported(sentry)
-    assert report["logger"] == "uvicorn.error"
+    assert report["logger"] == "aiohttp.server"
     assert CANARIES[0].encode() not in b"".join(sentry.bodies)
 
 
