@@ -63,6 +63,11 @@ def environment(home: Path, **extra: str) -> dict[str, str]:
     return {**kept, "HOME": str(home), "PYTHONPATH": str(SOURCE), "AFRIFLOW_HOME": str(home), **extra}
 
 
+def quick_environment(home: Path, **extra: str) -> dict[str, str]:
+    """The same with ladders in seconds."""
+    return environment(home, **{**QUICK, **extra})
+
+
 def spawn(command: str, env: dict[str, str], log: Path) -> "subprocess.Popen[bytes]":
     """Run one of our commands in a process of its own."""
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -109,7 +114,7 @@ def give_spawn() -> Any:
 
 @pytest.fixture(scope="session", name="environment")
 def give_environment() -> Any:
-    return lambda home, **extra: environment(home, **{**QUICK, **extra})
+    return quick_environment
 
 
 @pytest.fixture(scope="session", name="started")
@@ -336,14 +341,26 @@ async def faults(demo: dict[str, Any], session: aiohttp.ClientSession) -> AsyncI
         await put(provider)
 
 
-@pytest.fixture
-async def fleet(tmp_path: Path, spawn: Any, environment: Any) -> AsyncIterator[Fleet]:
-    """A fleet of one test's own."""
+@contextlib.asynccontextmanager
+async def fleet_at(home: Path) -> AsyncIterator[Fleet]:
+    """Servers, schema and the other side in a home of their own; whoever opens it starts the processes it wants."""
     async with contextlib.AsyncExitStack() as stack:
-        opened = Fleet(tmp_path, spawn, environment)
+        opened = Fleet(home, spawn, quick_environment)
         await opened.open(stack)
         try:
             yield opened
         finally:
             for name in list(opened.processes):
                 opened.kill(name)
+
+
+@pytest.fixture(scope="session", name="open_fleet")
+def give_open_fleet() -> Any:
+    return fleet_at
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
+    """A fleet of one test's own."""
+    async with fleet_at(tmp_path) as opened:
+        yield opened

@@ -1,7 +1,6 @@
 """What waits for a person, in a browser: held jobs run again, payments are decided, each with a name and a reason."""
 
 import asyncio
-import contextlib
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any
@@ -21,19 +20,13 @@ LIMITS = WorkerLimits(jobs_max=10, batch=2, poll_seconds=0.1, heartbeat_seconds=
 
 @pytest.fixture(scope="module")
 async def fleet(
-    tmp_path_factory: pytest.TempPathFactory, spawn: Any, environment: Any, session: Any
+    tmp_path_factory: pytest.TempPathFactory, open_fleet: Any, session: Any
 ) -> AsyncIterator[Fleet]:
     """An API alone: what is put off stays where it is."""
-    async with contextlib.AsyncExitStack() as stack:
-        opened = Fleet(tmp_path_factory.mktemp("desk"), spawn, environment)
-        await opened.open(stack)
-        try:
-            opened.start("api", "serve")
-            await opened.answers(session)
-            yield opened
-        finally:
-            for name in list(opened.processes):
-                opened.kill(name)
+    async with open_fleet(tmp_path_factory.mktemp("desk")) as opened:
+        opened.start("api", "serve")
+        await opened.answers(session)
+        yield opened
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A provider that hangs or asks for rest: the others go on, payers go elsewhere, questions come later."""
 
 import asyncio
-import contextlib
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -26,13 +25,9 @@ HANG_SECONDS = 3.0
 
 
 @pytest.fixture(scope="module")
-async def ground(
-    tmp_path_factory: pytest.TempPathFactory, spawn: Any, environment: Any
-) -> AsyncIterator[Fleet]:
+async def ground(tmp_path_factory: pytest.TempPathFactory, open_fleet: Any) -> AsyncIterator[Fleet]:
     """Servers and the other side; what pays is assembled in this process."""
-    async with contextlib.AsyncExitStack() as stack:
-        opened = Fleet(tmp_path_factory.mktemp("bulkheads"), spawn, environment)
-        await opened.open(stack)
+    async with open_fleet(tmp_path_factory.mktemp("bulkheads")) as opened:
         yield opened
 
 

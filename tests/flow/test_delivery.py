@@ -34,20 +34,14 @@ PATIENCE_SECONDS = 30.0
 
 @pytest.fixture(scope="module")
 async def quick(
-    tmp_path_factory: pytest.TempPathFactory, spawn: Any, environment: Any, session: Any
+    tmp_path_factory: pytest.TempPathFactory, open_fleet: Any, session: Any
 ) -> AsyncIterator[Fleet]:
     """A fleet of this file's own, which gives up after four tries and waits one second for an answer."""
-    async with contextlib.AsyncExitStack() as stack:
-        opened = Fleet(tmp_path_factory.mktemp("delivery"), spawn, environment)
-        await opened.open(stack)
-        try:
-            opened.start("api", "serve", **QUICK)
-            opened.start("worker", "work", **QUICK)
-            await opened.answers(session)
-            yield opened
-        finally:
-            for name in list(opened.processes):
-                opened.kill(name)
+    async with open_fleet(tmp_path_factory.mktemp("delivery")) as opened:
+        opened.start("api", "serve", **QUICK)
+        opened.start("worker", "work", **QUICK)
+        await opened.answers(session)
+        yield opened
 
 
 @dataclass

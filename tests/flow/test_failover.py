@@ -36,20 +36,14 @@ def a_phone() -> str:
 
 @pytest.fixture(scope="module")
 async def quick(
-    tmp_path_factory: pytest.TempPathFactory, spawn: Any, environment: Any, session: Any
+    tmp_path_factory: pytest.TempPathFactory, open_fleet: Any, session: Any
 ) -> AsyncIterator[Fleet]:
     """A fleet of this file's own, whose circuit breaker opens after four failures and for two seconds."""
-    async with contextlib.AsyncExitStack() as stack:
-        opened = Fleet(tmp_path_factory.mktemp("quick"), spawn, environment)
-        await opened.open(stack)
-        try:
-            opened.start("api", "serve", **BREAKER)
-            opened.start("worker", "work", **BREAKER)
-            await opened.answers(session)
-            yield opened
-        finally:
-            for name in list(opened.processes):
-                opened.kill(name)
+    async with open_fleet(tmp_path_factory.mktemp("quick")) as opened:
+        opened.start("api", "serve", **BREAKER)
+        opened.start("worker", "work", **BREAKER)
+        await opened.answers(session)
+        yield opened
 
 
 @pytest.fixture

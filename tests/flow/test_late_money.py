@@ -1,7 +1,6 @@
 """Money that comes late or twice: the merchant's policy decides, what goes back goes back once, a person sees the rest."""
 
 import asyncio
-import contextlib
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any
@@ -24,19 +23,13 @@ DECLINED = Failed(Failure(FailureCode.PAYER_DECLINED))
 
 @pytest.fixture(scope="module")
 async def running(
-    tmp_path_factory: pytest.TempPathFactory, spawn: Any, environment: Any, session: Any
+    tmp_path_factory: pytest.TempPathFactory, open_fleet: Any, session: Any
 ) -> AsyncIterator[Fleet]:
-    async with contextlib.AsyncExitStack() as stack:
-        opened = Fleet(tmp_path_factory.mktemp("late"), spawn, environment)
-        await opened.open(stack)
-        try:
-            opened.start("api", "serve")
-            opened.start("worker", "work")
-            await opened.answers(session)
-            yield opened
-        finally:
-            for name in list(opened.processes):
-                opened.kill(name)
+    async with open_fleet(tmp_path_factory.mktemp("late")) as opened:
+        opened.start("api", "serve")
+        opened.start("worker", "work")
+        await opened.answers(session)
+        yield opened
 
 
 class Shop:

@@ -1,7 +1,6 @@
 """Nobody is plagued with prompts: one phone is asked a few times and no more, whoever asks, with Redis or without."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import uuid
@@ -25,19 +24,13 @@ LIMITED = {"AFRIFLOW_PROMPT_LIMITS_IN_TEST": "true", "AFRIFLOW_PROMPT_PAUSES_SEC
 
 @pytest.fixture(scope="module")
 async def limited(
-    tmp_path_factory: pytest.TempPathFactory, spawn: Any, environment: Any, session: Any
+    tmp_path_factory: pytest.TempPathFactory, open_fleet: Any, session: Any
 ) -> AsyncIterator[Fleet]:
-    async with contextlib.AsyncExitStack() as stack:
-        opened = Fleet(tmp_path_factory.mktemp("prompts"), spawn, environment)
-        await opened.open(stack)
-        try:
-            opened.start("api", "serve", **LIMITED)
-            opened.start("worker", "work", **LIMITED)
-            await opened.answers(session)
-            yield opened
-        finally:
-            for name in list(opened.processes):
-                opened.kill(name)
+    async with open_fleet(tmp_path_factory.mktemp("prompts")) as opened:
+        opened.start("api", "serve", **LIMITED)
+        opened.start("worker", "work", **LIMITED)
+        await opened.answers(session)
+        yield opened
 
 
 @pytest.fixture

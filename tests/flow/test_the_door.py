@@ -35,18 +35,12 @@ DOOR = {
 
 @pytest.fixture(scope="module")
 async def guarded(
-    tmp_path_factory: pytest.TempPathFactory, spawn: Any, environment: Any, session: Any
+    tmp_path_factory: pytest.TempPathFactory, open_fleet: Any, session: Any
 ) -> AsyncIterator[Fleet]:
-    async with contextlib.AsyncExitStack() as stack:
-        opened = Fleet(tmp_path_factory.mktemp("door"), spawn, environment)
-        await opened.open(stack)
-        try:
-            opened.start("api", "serve", **DOOR)
-            await opened.answers(session)
-            yield opened
-        finally:
-            for name in list(opened.processes):
-                opened.kill(name)
+    async with open_fleet(tmp_path_factory.mktemp("door")) as opened:
+        opened.start("api", "serve", **DOOR)
+        await opened.answers(session)
+        yield opened
 
 
 @pytest.fixture
