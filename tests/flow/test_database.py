@@ -1,13 +1,17 @@
 """The database holds what the code believes: every statement fits the tables, the tables fit their page, and what
 must never be two is never two."""
 
+import contextlib
 import importlib
+import os
 import pkgutil
 import re
+import signal
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import fields
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -19,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 import afriflow
-from afriflow.core.errors import RoleMissing
+from afriflow.core.errors import RoleMissing, Unavailable
 from afriflow.core.money import AMOUNT_MINOR_MAX
 from afriflow.db.engine import Database
 from afriflow.db.grants import APPLICATION, EVERY_COLUMN, WRITTEN_ONCE, as_role, grant
@@ -95,6 +99,42 @@ def statements() -> dict[str, str]:
     return found
 
 
+async def test_each_way_of_restoring_a_database_makes_another_incarnation_that_every_process_learns(
+    tmp_path: Path,
+) -> None:
+    servers = LocalServers(tmp_path, redis=False)
+    try:
+        url = (await servers.start()).database_url
+
+        async def open_pool() -> Database:
+            return await Database.connect(url, connections_max=1, statement_timeout_seconds=10)
+
+        one, other = await open_pool(), await open_pool()
+        seen = [one.incarnation]
+        assert other.incarnation == one.incarnation, "processes on one database do not share what they keep"
+        # What replaces the tables, as pg_restore --clean does, and what empties them for a restore of rows alone.
+        for sql in ("CREATE TABLE idempotency_keys (key text)", "TRUNCATE idempotency_keys"):
+            async with one.connection() as connection:
+                await connection.execute(sql)
+            await other.close()
+            other = await open_pool()
+            seen.append(other.incarnation)
+        # Files of an older moment can be put back only while the server stands still.
+        os.kill(servers.process_ids["postgres"], signal.SIGKILL)
+        await servers.start()
+        while True:
+            with contextlib.suppress(Unavailable):
+                async with one.connection() as connection:
+                    await connection.fetchval("SELECT 1")
+                break
+        assert one.incarnation not in seen, "a process that outlived the restore goes on with what it knew"
+        assert len(set(seen)) == 3
+        await one.close()
+        await other.close()
+    finally:
+        await servers.stop()
+
+
 class TestStatements:
     def test_there_are_as_many_as_there_should_be(self) -> None:
         stores = {name.rpartition(".")[0] for name in statements()}
@@ -116,6 +156,7 @@ class TestStatements:
     def test_every_statement_about_a_merchants_rows_names_the_merchant(self) -> None:
         # Looked up before the merchant is known, or across merchants on purpose; each with its reason.
         open_to_all = {
+            "afriflow.db.engine._INCARNATION": "about the database, not about rows",
             "afriflow.merchants.api_keys_store.KEY_OWNER": "whose key is it",
             "afriflow.merchants.api_keys_store.KEY_PLACE": "whose key does a person at a terminal mean",
             "afriflow.merchants.store.ACCOUNT_OWNER": "whose notification is it",

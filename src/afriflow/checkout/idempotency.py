@@ -117,7 +117,9 @@ class Idempotency:
         async with self._database.connection() as connection:
             await connection.execute(store.KEY_ANSWER, claim.merchant_id, claim.mode, claim.key, response)
         try:
-            await self._redis.set(_cache_name(claim), claim.fingerprint + response, ex=self._cache_seconds)
+            await self._redis.set(
+                self._cache_name(claim), claim.fingerprint + response, ex=self._cache_seconds
+            )
         except (RedisError, OSError, TimeoutError) as error:
             _log.warning("redis_away", reason=type(error).__name__)
 
@@ -134,13 +136,14 @@ class Idempotency:
 
     async def _cached(self, claim: Claim) -> bytes | None:
         try:
-            value = cast("bytes | None", await self._redis.get(_cache_name(claim)))
+            value = cast("bytes | None", await self._redis.get(self._cache_name(claim)))
         except (RedisError, OSError, TimeoutError):
             return None  # Redis only makes us faster
         size = len(claim.fingerprint)
         # Another fingerprint is for PostgreSQL to judge: what Redis holds may be old.
         return value[size:] if value and value[:size] == claim.fingerprint else None
 
-
-def _cache_name(claim: Claim) -> str:
-    return f"afriflow:idem:{{{claim.merchant_id}}}:{claim.mode}:{claim.key}"
+    def _cache_name(self, claim: Claim) -> str:
+        """Name the answer as this database's own: after a restore the payment of an older one may never have been."""
+        life = self._database.incarnation
+        return f"afriflow:idem:{{{claim.merchant_id}}}:{life}:{claim.mode}:{claim.key}"

@@ -41,22 +41,38 @@ _AWAY = (
 )
 
 
+# Which of the lives that a database can have this is. Another server, another start of it (before which anything may
+# have been put back), another database or another table of keys is another life: after a restore, however it was done,
+# what was remembered of the one before is never asked for again.
+_INCARNATION = """
+SELECT concat_ws('.',
+    extract(epoch FROM pg_postmaster_start_time()),
+    (SELECT oid FROM pg_database WHERE datname = current_database()),
+    pg_relation_filenode(to_regclass('idempotency_keys')))
+"""
+
+
 class Database:
-    """The pool. Reads use `connection()`, everything that must hold together uses `transaction()`."""
+    """The pool. Reads use `connection()`, everything that must hold together uses `transaction()`.
+
+    incarnation: of the database that the newest connection found; what is kept elsewhere about rows is kept under it.
+    """
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
+        self.incarnation = ""
 
     @classmethod
     async def connect(cls, url: str, *, connections_max: int, statement_timeout_seconds: float) -> "Database":
         """Open the pool. url: postgresql://…; one connection is made at once, so a wrong address fails here."""
-        pool: Any = await asyncpg.create_pool(  # pyright: ignore[reportUnknownMemberType]
+        opened = cls(None)
+        opened._pool = await asyncpg.create_pool(  # pyright: ignore[reportUnknownMemberType]
             url,
             min_size=1,
             max_size=connections_max,
             command_timeout=statement_timeout_seconds,
             max_inactive_connection_lifetime=60,
-            init=_prepare,
+            init=opened._prepare,
             server_settings={
                 "application_name": "afriflow",
                 # S10: what we answer 2xx to is on disk, whatever the server's default says.
@@ -65,7 +81,7 @@ class Database:
                 "timezone": "UTC",
             },
         )
-        return cls(pool)
+        return opened
 
     async def close(self) -> None:
         try:
@@ -111,6 +127,10 @@ class Database:
         except _AWAY as error:
             raise Unavailable(reason=type(error).__name__) from error
 
+    async def _prepare(self, connection: Any) -> None:
+        await connection.set_type_codec("jsonb", encoder=json_text, decoder=json.loads, schema="pg_catalog")
+        self.incarnation = await connection.fetchval(_INCARNATION)
+
 
 async def dedicated_connection(url: str) -> Any:
     """Open a connection outside the pool, for a worker that listens on it; json stays text there."""
@@ -133,7 +153,3 @@ async def one(connection: Connection, query: str, *arguments: object) -> Record:
 def json_text(value: object) -> str:
     """Write a value as JSON for a jsonb column."""
     return msgspec.json.encode(value).decode()
-
-
-async def _prepare(connection: Any) -> None:
-    await connection.set_type_codec("jsonb", encoder=json_text, decoder=json.loads, schema="pg_catalog")
