@@ -1,9 +1,11 @@
 """A card's number is seen however it is written; phones, ids, amounts and dates are not taken for one."""
 
 import base64
+import json
 import random
 import uuid
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote_plus, unquote_plus, urlencode
 
 import msgspec
 import pytest
@@ -12,7 +14,7 @@ from afriflow.core.clock import SystemClock
 from afriflow.core.errors import PanNotAllowed
 from afriflow.core.ids import Ids
 from afriflow.core.operator import countries
-from afriflow.core.pan import holds_pan, without_pans
+from afriflow.core.pan import blank_pans, holds_pan, without_pans
 from afriflow.web.strict import read_body
 
 # The networks' own test numbers.
@@ -47,6 +49,41 @@ def test_a_number_of_a_card_is_seen_in_every_text(pan: str) -> None:
             assert holds_pan(text), text
             assert number not in without_pans(text)
             assert not holds_pan(without_pans(text))
+
+
+@pytest.mark.parametrize("pan", PANS)
+def test_a_message_is_kept_with_zeros_in_the_place_of_a_cards_middle(pan: str) -> None:
+    said = {"card": pan, "number": int(pan), "note": f"carte {pan}, merci", "amount": 5000}
+    as_json = json.dumps(said)
+    written = [
+        as_json,
+        urlencode({"data[card]": pan, "amount": 5000}),
+        urlencode({"data": as_json}),
+        urlencode({"data": quote_plus(as_json)}),
+        quote_plus(as_json),
+        f"a={grouped(pan, '+')}" if len(pan) > 13 else f"a={pan}",
+    ]
+    for message in written:
+        kept = blank_pans(message.encode()).decode()
+        read = unquote_plus(unquote_plus(unquote_plus(kept)))
+        assert pan not in read
+        assert not holds_pan(read)
+        assert "amount" not in message or "5000" in read
+        if message == as_json:
+            assert json.loads(kept)["number"] != int(pan)
+            assert json.loads(kept)["amount"] == 5000
+
+
+def test_every_other_message_is_kept_to_the_byte() -> None:
+    chance = random.Random(7)
+    for message in (
+        b'{"phone": "+4111111111111111", "a": "%zz"}',
+        b"a=%zz&b=+221771234567&&c",
+        b"\xff\xfe4111",
+        b"",
+        *(chance.randbytes(300) for _ in range(200)),
+    ):
+        assert blank_pans(message) is message
 
 
 @pytest.mark.parametrize("pan", PANS)

@@ -6,8 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from afriflow.core.evidence import (
+    Evidence,
+    Failed,
+    Missing,
+    NotSent,
+    Pending,
+    Refused,
+    Source,
+    Unclear,
+    Word,
+)
+from afriflow.core.method import Failure, FailureCode
+from afriflow.ledger.said import fit_to_keep
 from afriflow.observe.redact import redact, redact_text
-from afriflow.port.http import LOGGED_CHARACTERS_MAX, redact_body, redact_headers
+from afriflow.port.http import LOGGED_CHARACTERS_MAX, redact_body, redact_headers, secrets_in
 from afriflow.port.provider import Secret
 
 
@@ -81,6 +94,34 @@ class TestBodies:
         for value in ("90123456", 90123456):
             assert "90123456" not in redact_body(json.dumps({name: value}).encode())
 
+    @pytest.mark.parametrize(
+        "number",
+        ["4111111111111111", "4111 1111 1111 1111", "77 123 45 67", "+221 77 123 45 67", "77-123-45-67"],
+    )
+    @pytest.mark.parametrize("around", ['{"x": "%s"}', "no wallet has %s, sorry"])
+    def test_cards_and_numbers_in_groups_are_masked_too(self, number: str, around: str) -> None:
+        assert number not in redact_body((around % number).encode())
+
+    def test_an_answer_that_quotes_what_was_sent_gives_away_no_secret_of_it(self) -> None:
+        headers = {
+            "Authorization": "Bearer canary-token",
+            "X-Key": "canary-key",
+            "Accept": "application/json",
+        }
+        body = {
+            "orange_money_otp": "canary-otp",
+            "phone_number": 90123456,
+            "deep": [{"pin": "4321"}],
+            "a": 5000,
+        }
+        quoted = f"{headers} {body} 5000 application/json".encode()
+        sent = secrets_in(headers, json.dumps(body).encode())
+        assert sent == {"canary-token", "canary-key", "canary-otp", "90123456", "4321"}
+        for answer in (quoted, json.dumps({"message": quoted.decode()}).encode()):
+            text = redact_body(answer, sent)
+            assert [secret for secret in sent if secret in text] == []
+            assert "5000 application/json" in text
+
     def test_amounts_dates_and_ids_stay_readable(self) -> None:
         body = {
             "amount": "5000000",
@@ -138,6 +179,12 @@ class TestWhatLeavesTheHouse:
             ("https://pay.example/pay/0123456789abcdefghjkmnpqrstvwxyz", "0123456789abcdef"),
             ("card 4111 1111 1111 1111", "1111 1111"),
             ("card 5555555555554444", "5555"),
+            ("asked by awa.ndiaye+shop@payer.example", "awa.ndiaye"),
+            ("?email=awa%40payer.example", "awa"),
+            ("session Zk3vQ8wLr1Nf6Xc0Yb9Td4Ga7Hs2Jm5Pq8Ue1Io3Wx0y", "Zk3vQ8wL"),
+            ("link 7g3nw0c9k2hx5rz8qy1mvt4pjd6sbfae", "7g3nw0c9"),
+            ("secret JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "JBSWY3DP"),
+            ("code 7hq2-m4kd-9xwp", "7hq2"),
         ],
     )
     def test_keys_cards_and_numbers_are_taken_out_of_whatever_is_said(self, text: str, hidden: str) -> None:
@@ -153,6 +200,9 @@ class TestWhatLeavesTheHouse:
             "transaction_id": "txn_01m82cxbkpcvfw5j24qz8cmbzc",
             "provider_id": "b2f7c1de-1234-4000-8000-000000000001",
             "trace": "4bf92f3577b34da6a3ce929d0e0e4736",
+            "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "place": "src/afriflow/ledger/record_out.py, line 70, in _look_after_cause",
+            "release": "afriflow@0.1.0",
             "seconds": 5,
             "amount": "5 000 F CFA",
             "job_id": "12345678",
@@ -168,6 +218,32 @@ class TestWhatLeavesTheHouse:
     def test_any_text_can_be_looked_at_and_looking_twice_changes_nothing_more(self, text: str) -> None:
         once = redact_text(text)
         assert redact_text(once) == once
+
+
+SAID = "no wallet has 70123456 (221771234567, awa@payer.example), key sk_test_abcdefgh1234"
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        Failed(Failure(FailureCode.UNSPECIFIED, "70123456", SAID)),
+        Refused(Failure(FailureCode.INVALID_PHONE, None, SAID), elsewhere=False),
+        NotSent(Failure(FailureCode.PROVIDER_UNAVAILABLE, None, SAID)),
+        Unclear(SAID, alert=True),
+    ],
+)
+def test_a_providers_reason_is_kept_without_whom_it_is_about(word: Word) -> None:
+    kept = fit_to_keep(Evidence(Source.VERIFY, word)).word
+    assert type(kept) is type(word)
+    assert "no wallet has •••" in repr(kept)
+    for secret in ("70123456", "1234567", "awa", "abcdefgh"):
+        assert secret not in repr(kept)
+
+
+def test_a_word_without_a_reason_is_kept_as_it_is() -> None:
+    for word in (Pending(), Missing(), Failed(Failure(FailureCode.PAYER_DECLINED))):
+        evidence = Evidence(Source.ANSWER, word, "provider-reference-123456789")
+        assert fit_to_keep(evidence) == evidence
 
 
 def test_a_secret_shows_itself_to_nobody_who_does_not_ask() -> None:

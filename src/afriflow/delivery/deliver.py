@@ -18,6 +18,7 @@ from afriflow.jobs.queue import Payload, Snooze, wake
 from afriflow.merchants.vault import Vault
 from afriflow.observe.log import bound, logger, page
 from afriflow.observe.metrics import DELIVERIES
+from afriflow.observe.redact import redact_text
 from afriflow.observe.trace import Kind, span
 from afriflow.port.reach import Lines
 
@@ -125,7 +126,8 @@ class Deliverer:
             ) as response:
                 status = response.status
                 content = await response.content.read(self._limits.answer_bytes_max)
-                answer = content.decode("utf-8", "replace")[:_EXCERPT_CHARACTERS].replace("\x00", "�")
+                # Whatever a merchant's server says of its customers is not ours to keep.
+                answer = redact_text(content.decode("utf-8", "replace").replace("\x00", "�"))
                 text = response.headers.get("retry-after", "")
                 retry_after = (
                     float(text) if text.isascii() and text.isdigit() and status in {429, 503} else 0.0
@@ -133,7 +135,7 @@ class Deliverer:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, ForbiddenTarget) as raised:
             error = f"{type(raised).__name__}: {raised}"[:500]
         duration_ms = int((self._clock.now() - now).total_seconds() * 1000)
-        return _Outcome(status, answer, error, duration_ms, min(retry_after, 3600.0))
+        return _Outcome(status, answer[:_EXCERPT_CHARACTERS], error, duration_ms, min(retry_after, 3600.0))
 
     async def _judge(self, row: Record, outcome: _Outcome) -> None:
         if outcome.heard:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from afriflow.core.clock import Clock
 from afriflow.core.errors import NotFound
 from afriflow.core.ids import Ids
+from afriflow.core.pan import blank_pans, without_pans
 from afriflow.db.engine import Connection, Database, Record
 from afriflow.inbox import store
 from afriflow.jobs.queue import enqueue
@@ -15,6 +16,7 @@ from afriflow.merchants.vault import Vault
 from afriflow.observe.log import bound, logger, page
 from afriflow.observe.metrics import NOTIFICATIONS
 from afriflow.port.factory import PaymentFactory, specs
+from afriflow.port.http import redact_headers
 from afriflow.port.provider import Account, Authenticity, Notification, Verdict
 
 _log = logger("inbox")
@@ -23,8 +25,6 @@ PROCESS = "process"
 NOBODY = ""
 # A callback may overtake the commit that makes its reference known; until then it waits a moment.
 _UNMATCHED_DELAY_SECONDS = 2
-# Headers that could hold what must not be kept.
-_UNKEPT_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _HEADER_CHARACTERS_MAX = 4_000
 # A notification speaks of one order under its two ids; more is a list that nobody documents.
 _REFERENCES_MAX = 10
@@ -110,10 +110,11 @@ class Receiver:
         forged = judged.verdict is Verdict.FORGED
         event_id = self.ids.new("whe")
         headers = {
-            name: value[:_HEADER_CHARACTERS_MAX]
-            for name, value in notification.headers.items()
-            if name not in _UNKEPT_HEADERS
+            name: without_pans(value)[:_HEADER_CHARACTERS_MAX]
+            for name, value in redact_headers(notification.headers).items()
         }
+        # Judged as it came, kept without the number of any card: of those we want to know nothing, sealed or not.
+        body = blank_pans(notification.body)
         known = {"account_id": account.id} if account else {}
         with bound(notification_id=event_id, merchant_id=merchant_id, **known):
             async with self.database.transaction() as connection:
@@ -127,7 +128,7 @@ class Receiver:
                     notification.method,
                     notification.path,
                     headers,
-                    await seal_body(connection, self.vault, merchant_id, event_id, notification.body),
+                    await seal_body(connection, self.vault, merchant_id, event_id, body),
                     judged.verdict,
                     judged.reason,
                     "ignored" if forged else "received",
@@ -146,9 +147,10 @@ class Receiver:
                         delay_seconds=delay,
                         priority=_PRIORITY,
                     )
-            _log.info(
-                "notification_kept", provider=provider, verdict=judged.verdict.value, reason=judged.reason
-            )
+            told = {"provider": provider, "verdict": judged.verdict.value, "reason": judged.reason}
+            if body != notification.body:
+                _log.warning("card_number_cut_out", **told)
+            _log.info("notification_kept", **told)
 
 
 def references_in(provider: str, notification: Notification) -> list[str]:

@@ -16,13 +16,13 @@ from pgqueuer.adapters.persistence.qb import (
     QueryQueueBuilder,
     QuerySchedulerBuilder,
 )
-from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.executors import EntrypointExecutor, EntrypointExecutorParameters
 from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Context, Job
 from pgqueuer.domain.models import Schedule as ScheduleRow
 
 from afriflow.db.engine import dedicated_connection
+from afriflow.jobs.kept import RedactedQueries
 from afriflow.jobs.policy import judge
 from afriflow.jobs.queue import QUEUE_SETTINGS, SCHEMA, Hold, Payload, Schedule, Task
 from afriflow.jobs.seen import End, seen
@@ -117,7 +117,7 @@ class Worker:
             connection.terminate()
 
     def _assemble(self, driver: AsyncpgDriver) -> PgQueuer:
-        queries = Queries(
+        queries = RedactedQueries(
             driver,
             qbe=QueryBuilderEnvironment(settings=QUEUE_SETTINGS),
             qbq=QueryQueueBuilder(settings=QUEUE_SETTINGS),

@@ -1,4 +1,4 @@
-"""How what a provider sent is kept: byte for byte as it came, and sealed, since it names who pays."""
+"""How what a provider sent is kept: byte for byte as it came but for card numbers, and sealed, since it names who pays."""
 
 from afriflow.core.place import Place
 from afriflow.db.engine import Connection, Record

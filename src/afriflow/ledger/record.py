@@ -22,6 +22,7 @@ from afriflow.db.engine import Connection, Record, one
 from afriflow.delivery.stage import stage
 from afriflow.ledger import store
 from afriflow.ledger.present import show_transaction, store_action, store_failure
+from afriflow.ledger.said import fit_to_keep
 from afriflow.ledger.set_off import set_off
 from afriflow.ledger.state import attempt_state, transaction_state
 from afriflow.ledger.tell import tell_end
@@ -56,6 +57,7 @@ class Recorder:
         another_follows: the caller writes the next attempt in this same database transaction.
         Raises NotFound when there is no such attempt.
         """
+        evidence = fit_to_keep(evidence)
         found = await connection.fetchrow(store.ATTEMPT, merchant_id, attempt_id)
         if found is None:
             raise NotFound(id=attempt_id)

@@ -25,6 +25,7 @@ from afriflow.ledger import store
 from afriflow.ledger.present import store_failure
 from afriflow.ledger.present_out import outward_status, show_disbursement
 from afriflow.ledger.record import Recorder, remember_reference, story_facts
+from afriflow.ledger.said import fit_to_keep
 from afriflow.ledger.set_off import ask_again
 from afriflow.ledger.state import order_state
 from afriflow.ledger.tell import tell_end
@@ -50,6 +51,7 @@ class OutRecorder:
         self, connection: Connection, *, merchant_id: str, disbursement_id: str, evidence: Evidence
     ) -> Step:
         """Apply one word about a refund or payout. Raises NotFound when there is no such one."""
+        evidence = fit_to_keep(evidence)
         row = await connection.fetchrow(store.DISBURSEMENT_LOCK, merchant_id, disbursement_id)
         if row is None:
             raise NotFound(id=disbursement_id)

@@ -13,6 +13,7 @@ from afriflow.merchants import people_store as store
 from afriflow.merchants.keys import Caller
 from afriflow.merchants.policy import FactorPolicy
 from afriflow.merchants.vault import Vault
+from afriflow.observe.redact import redact_text
 from afriflow.settings import Settings
 
 _AGENT_CHARACTERS_MAX = 300
@@ -108,7 +109,7 @@ class Sessions:
             self._ids.new("ses"),
             person["id"],
             code_wanted,
-            browser.agent[:_AGENT_CHARACTERS_MAX],
+            redact_text(browser.agent[:_AGENT_CHARACTERS_MAX]),
             browser.address,
             float(limits.proof_seconds if code_wanted else limits.session_seconds),
         )

@@ -1,4 +1,4 @@
-"""What may not leave the house: keys, tokens, card and phone numbers are taken out of any text that is logged, reported or traced.
+"""What may not leave the house: keys, tokens, e-mail addresses, card and phone numbers are taken out of any text that is logged, reported or traced.
 
 What a value is called decides first, what it looks like second. Better one word too few than one too many: logs are
 read by more people than the database.
@@ -19,13 +19,22 @@ _HIDDEN_NAME = re.compile(
 )
 # Most texts hold none of all this, and are looked at once.
 _SUSPECT = re.compile(
-    r"\d[\d -]{7}|sk_|whsec_|eyJ|://|/pay/|(?i:bearer|basic|passw|secret|token|key|otp|pin|cookie|auth|cvv)"
+    r"\d[\d -]{7}|sk_|whsec_|eyJ|://|/pay/|@|%40|[\w-]{32}|\w{4}-\w{4}-\w{4}"
+    r"|(?i:bearer|basic|passw|secret|token|key|otp|pin|cookie|auth|cvv)"
 )
 _NAMED = re.compile(
     r"""((?:passw\w*|secret|token|api[_-]?key|authorization|cookie|\botp|\bpin|\bcvv|_otp|_pin|_key)["']?\s*[:=]\s*)"""
     r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"',;&}\])]+)""",
     re.IGNORECASE,
 )
+# Long words of chance, whatever gave them out: in three kinds of characters (keys, sessions), our own links' alphabet
+# (`core.ids.Ids.token`) and that of secrets for codes (RFC 4648 base 32). Ids of ours have a prefix, traces and hashes
+# nothing past f.
+_BY_CHANCE = re.compile(
+    r"(?<![\w-])(?:(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*\d)[A-Za-z0-9_-]{32,}|(?=\w*[g-z])[0-9a-hjkmnp-tv-z]{32}|[A-Z2-7]{32})(?![\w-])"
+)
+_RECOVERY_CODE = re.compile(r"(?<![\w-])[0-9a-z]{4}-[0-9a-z]{4}-[0-9a-z]{4}(?![\w-])")
+_EMAIL = re.compile(r"[\w.+-]+(?:@|%40)(?=[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2})")
 _CARD = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?!\w)")
 _GROUPED_NUMBER = re.compile(
     r"(?<![\w.:/-])(?:(?:\+|00)\d{1,3}[ -]?)?\d{2,3}(?:[ -]\d{2,4}){3,4}(?![\w-]|[.:]\d)"
@@ -38,6 +47,9 @@ _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
     (re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+@"), f"{HIDDEN}@"),
     (re.compile(r"(/pay/)[0-9a-z]{16,}"), rf"\1{HIDDEN}"),  # whoever has a payer's link may pay and read
     (_NAMED, rf"\1{HIDDEN}"),
+    (_BY_CHANCE, HIDDEN),
+    (_RECOVERY_CODE, HIDDEN),
+    (_EMAIL, f"{HIDDEN}@"),
     (_CARD, lambda match: HIDDEN if _is_card(match[0]) else match[0]),
     (_GROUPED_NUMBER, lambda match: _masked(match[0])),
     (_LONG_NUMBER, lambda match: _masked(match[0])),
@@ -51,6 +63,12 @@ def redact_text(text: str) -> str:
     for pattern, instead in _RULES:
         text = pattern.sub(instead, text)
     return text
+
+
+def without_numbers(text: str) -> str:
+    """Take out card numbers, and phone numbers in groups alone, of what is read by its names as well."""
+    text = _CARD.sub(lambda match: HIDDEN if _is_card(match[0]) else match[0], text)
+    return _GROUPED_NUMBER.sub(lambda match: _masked(match[0]), text)
 
 
 def redact(value: object, name: str = "") -> object:

@@ -4,11 +4,12 @@ The client keeps every exchange, redacted, for `provider_logs`; it never follows
 the limit, and never takes proxies from the environment.
 """
 
+import contextlib
 import json
 import re
 import ssl
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -20,6 +21,7 @@ import aiohttp
 from afriflow.core.clock import Clock
 from afriflow.observe.log import logger
 from afriflow.observe.metrics import PROVIDER_CALLS
+from afriflow.observe.redact import HIDDEN, without_numbers
 from afriflow.observe.trace import Kind, span
 
 _log = logger("port")
@@ -36,6 +38,8 @@ _SECRET_FIELD = re.compile(
     re.IGNORECASE,
 )
 _LONG_NUMBER = re.compile(r"(?<![\w.-])\+?\d{9,15}(?![\w-]|\.\d)")
+# What is shorter stands everywhere: a code, but no key.
+_SECRET_CHARACTERS_MIN = 4
 # National numbers of Togo, Burkina Faso and Mali have eight digits, as amounts and dates do: the name tells them apart.
 _PHONE_FIELD = re.compile(r"phone|msisdn|alias", re.IGNORECASE)
 _SHORT_NUMBER = re.compile(r"\d{6,8}")
@@ -140,15 +144,16 @@ class ProviderHttp:
         finally:
             duration = self._clock.now() - started_at
             self._tell(operation, outcome, duration.total_seconds())
+            sent = secrets_in(headers or {}, body)  # an answer may quote them in words of its own
             self.exchanges.append(
                 Exchange(
                     operation=operation,
                     method=method,
                     url=url,
                     request_headers=redact_headers(headers or {}),
-                    request_body=redact_body(body),
+                    request_body=redact_body(body, sent),
                     status=reply.status if reply else None,
-                    response_body=redact_body(reply.body) if reply else "",
+                    response_body=redact_body(reply.body, sent) if reply else "",
                     error=error,
                     started_at=started_at,
                     duration_ms=int(duration.total_seconds() * 1000),
@@ -219,17 +224,32 @@ def _unpacked(content: bytes, encoding: str) -> bytes:
 
 
 def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: "•••" if _SECRET_HEADER.search(name) else value for name, value in headers.items()}
+    return {name: HIDDEN if _SECRET_HEADER.search(name) else value for name, value in headers.items()}
 
 
-def redact_body(body: bytes) -> str:
-    """Write a body as it may be kept: secrets replaced, phone numbers masked, cut to what a log row holds."""
+def secrets_in(headers: Mapping[str, str], body: bytes) -> frozenset[str]:
+    """Gather what of a request nobody may read: values of secret headers and fields, and short phone numbers."""
+    found = {
+        value.split()[-1] for name, value in headers.items() if _SECRET_HEADER.search(name) and value.strip()
+    }
+    with contextlib.suppress(ValueError, RecursionError):
+        _redact(json.loads(body), found)
+    return frozenset(value for value in found if len(value) >= _SECRET_CHARACTERS_MIN)
+
+
+def redact_body(body: bytes, secrets: Iterable[str] = ()) -> str:
+    """Write a body as it may be kept: secrets replaced, card and phone numbers masked, cut to what a log row holds.
+
+    secrets: what is hidden wherever it stands.
+    """
     text = body.decode("utf-8", "replace")
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
     try:
-        text = json.dumps(_redact(json.loads(text)), ensure_ascii=False)
+        text = json.dumps(_redact(json.loads(text), set()), ensure_ascii=False)
     except (ValueError, RecursionError):
         text = re.sub(r"((?:%5B|\[)hash(?:%5D|\])=)[0-9a-fA-F]+", r"\1•••", text)
-    return _text(_LONG_NUMBER.sub(_mask_number, text)[:LOGGED_CHARACTERS_MAX])
+    return _text(without_numbers(_LONG_NUMBER.sub(_mask_number, text))[:LOGGED_CHARACTERS_MAX])
 
 
 def _storable(value: object) -> object:
@@ -247,21 +267,21 @@ def _text(text: str) -> str:
     return text.replace("\x00", "�").encode("utf-8", "replace").decode()
 
 
-def _redact(value: object) -> object:
+def _redact(value: object, hidden: set[str]) -> object:
+    """Replace what has a secret's name. hidden: takes what was replaced."""
     if isinstance(value, dict):
         fields = cast("dict[str, object]", value)
-        return {name: _redact_field(name, item) for name, item in fields.items()}
+        return {name: _redact_field(name, item, hidden) for name, item in fields.items()}
     if isinstance(value, list):
-        return [_redact(item) for item in cast("list[object]", value)]
+        return [_redact(item, hidden) for item in cast("list[object]", value)]
     return value
 
 
-def _redact_field(name: str, value: object) -> object:
-    if _SECRET_FIELD.search(name):
-        return "•••"
-    if _PHONE_FIELD.search(name) and _SHORT_NUMBER.fullmatch(str(value)):
-        return "•••"
-    return _redact(value)
+def _redact_field(name: str, value: object, hidden: set[str]) -> object:
+    if _SECRET_FIELD.search(name) or (_PHONE_FIELD.search(name) and _SHORT_NUMBER.fullmatch(str(value))):
+        hidden.add(str(value))
+        return HIDDEN
+    return _redact(value, hidden)
 
 
 def _mask_number(match: re.Match[str]) -> str:

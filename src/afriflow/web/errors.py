@@ -93,7 +93,7 @@ def answer(request: Request[Any, Any, Any], error: errors.AfriFlowError) -> Resp
 def on_ours(request: Request[Any, Any, Any], error: errors.AfriFlowError) -> Response[Any]:
     """An error of ours: said as it is; only those that need a person are reported."""
     if not isinstance(error, errors.Refusal):
-        page("request_failed", error=error, code=error.code, path=request.url.path, facts=error.facts)
+        page("request_failed", error=error, code=error.code, route=_route(request), facts=error.facts)
     return answer(request, error)
 
 
@@ -127,6 +127,11 @@ def _query_faults(error: ValidationException) -> list[errors.FieldError]:
 
 def on_unforeseen(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """A mistake of ours: the caller gets a number to name, a person gets the rest."""
-    _log.error("unforeseen", path=request.url.path, exc_info=error)
-    page("unforeseen", error=error, path=request.url.path, reason=type(error).__name__)
+    _log.error("unforeseen", route=_route(request), exc_info=error)
+    page("unforeseen", error=error, route=_route(request), reason=type(error).__name__)
     return answer(request, errors.AfriFlowError(request_id=ids().get("request_id", "")))
+
+
+def _route(request: Request[Any, Any, Any]) -> str:
+    """Name the route as it is written in the code: a path may hold a link that lets somebody in."""
+    return cast("dict[str, Any]", request.scope).get("path_template") or "unmatched"
