@@ -40,7 +40,7 @@ QUERIES = {"/api/payment-methods": "?country=SN"}
 PASSWORD = "a long sentence of a test"
 SAME_ORIGIN = {"sec-fetch-site": "same-origin"}
 # Of the merchant and not of one of its modes: there is no other mode in which they would not be there.
-OF_BOTH_MODES = {"person_id", "invitation_id"}
+OF_BOTH_MODES = {"person_id", "invitation_id", "view_id"}
 # What stands in a path and names nobody's object.
 WORDS = {"kind": "payouts"}
 # Whatever a form of the dashboard may ask for.
@@ -232,6 +232,8 @@ async def owner(demo: dict[str, Any], come_in: Any, world: World, rows: Any) -> 
     invited = uuid.uuid4().hex[:12] + "@owner.test"
     await person.send("POST", "/dashboard/team", {"email": invited, "role": "support"})
     world.ids["invitation_id"] = await rows.fetchval("SELECT id FROM person_links WHERE email = $1", invited)
+    await person.send("POST", "/dashboard/views", {"name": invited, "query": "status=failed"})
+    world.ids["view_id"] = await rows.fetchval("SELECT id FROM saved_views WHERE name = $1", invited)
     return person
 
 

@@ -62,7 +62,6 @@ _SQL = re.compile(
 )
 _COMMAND_TAG = re.compile(r"(INSERT 0|UPDATE|DELETE) \d+")
 SQL_ELSEWHERE = {
-    "ledger/search.py": "assembles the filters of a list with SQLAlchemy, from the tables' own page",
     "simulator/notebook.py": "a simulated provider's notebook is a file of its own, and no part of the database",
 }
 

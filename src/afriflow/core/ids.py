@@ -5,6 +5,7 @@ import hmac
 import secrets
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 
 from afriflow.core.clock import Clock
 
@@ -35,6 +36,15 @@ class Ids:
     def token(self) -> str:
         """Give an unguessable token (160 bits) for a link that a payer opens without signing in."""
         return _base32(int.from_bytes(self._random_bytes(20), "big"), 32)
+
+
+def first_id(prefix: str, moment: datetime, later_milliseconds: int = 0) -> str:
+    """Give the smallest id that can be made so long after a moment: ids of before are smaller, all others are not.
+
+    What lies before 1970 or far ahead is as good as the ends of time.
+    """
+    milliseconds = min(max(0, int(moment.timestamp() * 1000) + later_milliseconds), (1 << 48) - 1)
+    return f"{prefix}_{_base32(milliseconds << 80, 26)}"
 
 
 def attempt_uuid(secret: bytes, merchant_id: str, mode: str, key: str, number: int) -> str:

@@ -155,6 +155,21 @@ person_links = Table(  # invitations and resets that were not used yet, looked u
     CheckConstraint("(kind = 'invitation') = (role IS NOT NULL)", name="role"),
 )
 
+saved_views = Table(  # filters of lists under a name
+    "saved_views",
+    metadata,
+    _merchant(),
+    Column("id", Text, nullable=False),
+    Column("listing", Text, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("shared", Boolean, nullable=False),
+    _time("created_at"),
+    PrimaryKeyConstraint("merchant_id", "id"),
+    UniqueConstraint("merchant_id", "made_by", "listing", "name"),
+)
+
 provider_accounts = Table(
     "provider_accounts",
     metadata,
@@ -289,6 +304,23 @@ transactions = Table(
     Index("ix_transactions_recent", "merchant_id", "mode", "id"),
     Index("ix_transactions_method", "merchant_id", "payment_method_id", "created_at"),
     Index("ix_transactions_status", "merchant_id", "mode", "status", "id"),
+    Index("ix_transactions_country", "merchant_id", "mode", "country", "id"),
+    Index(  # what waits for a person, oldest first
+        "ix_transactions_review",
+        "merchant_id",
+        "mode",
+        "created_at",
+        "id",
+        postgresql_where=text("needs_review"),
+    ),
+    Index(
+        "ix_transactions_unresolved",
+        "merchant_id",
+        "mode",
+        "created_at",
+        "id",
+        postgresql_where=text("unresolved"),
+    ),
     Index("ix_transactions_changed", "updated_at"),
     Index(
         "ix_transactions_unfinished",
@@ -392,6 +424,13 @@ attempts = Table(
         postgresql_where=text("status IN ('planned', 'unknown', 'pending')"),
     ),
     Index("ix_attempts_provider_reference", "merchant_id", "provider_reference"),
+    Index(
+        "ix_attempts_operator_reference",
+        "merchant_id",
+        "operator_reference",
+        postgresql_where=text("operator_reference IS NOT NULL"),
+    ),
+    Index("ix_attempts_provider", "merchant_id", "mode", "provider", "transaction_id"),
 )
 
 disbursements = (
@@ -458,6 +497,31 @@ disbursements = (
         Index("ix_disbursements_recent", "merchant_id", "mode", "kind", "id"),
         Index("ix_disbursements_transaction", "merchant_id", "transaction_id"),
         Index("ix_disbursements_batch", "merchant_id", "batch_id"),
+        Index("ix_disbursements_status", "merchant_id", "mode", "kind", "status", "id"),
+        Index("ix_disbursements_method", "merchant_id", "payment_method_id"),
+        Index("ix_disbursements_provider_reference", "merchant_id", "provider_reference"),
+        Index(
+            "ix_disbursements_operator_reference",
+            "merchant_id",
+            "operator_reference",
+            postgresql_where=text("operator_reference IS NOT NULL"),
+        ),
+        Index(
+            "ix_disbursements_review",
+            "merchant_id",
+            "mode",
+            "created_at",
+            "id",
+            postgresql_where=text("needs_review"),
+        ),
+        Index(
+            "ix_disbursements_unresolved",
+            "merchant_id",
+            "mode",
+            "created_at",
+            "id",
+            postgresql_where=text("unresolved"),
+        ),
         Index("ix_disbursements_changed", "updated_at"),
         Index(
             "ix_disbursements_open",
@@ -555,6 +619,9 @@ provider_logs = Table(
     _time("created_at"),
     PrimaryKeyConstraint("merchant_id", "id"),
     Index("ix_provider_logs_transaction", "merchant_id", "transaction_id", "id"),
+    Index(
+        "ix_provider_logs_order", "merchant_id", "attempt_id", "id"
+    ),  # an attempt's, a refund's or a payout's
     Index("ix_provider_logs_created_at", "created_at"),
 )
 
@@ -582,6 +649,7 @@ webhook_events = (
         PrimaryKeyConstraint("merchant_id", "id"),
         CheckConstraint("status IN ('received', 'handled', 'ignored', 'unmatched')", name="status"),
         Index("ix_webhook_events_transaction", "merchant_id", "transaction_id", "id"),
+        Index("ix_webhook_events_order", "merchant_id", "attempt_id", "id"),
         Index("ix_webhook_events_bodies", "received_at", postgresql_where=text("octet_length(body) > 0")),
         Index(
             "ix_webhook_events_waiting",

@@ -3,35 +3,37 @@
 import base64
 import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-
-from sqlalchemy import and_, exists, or_, select
-from sqlalchemy.dialects.postgresql import asyncpg as dialect
+from typing import Any
 
 from afriflow.core.errors import FieldError, InvalidRequest, NotFound
+from afriflow.core.ids import first_id
 from afriflow.core.transaction import Mode
 from afriflow.db.engine import Connection, Record
-from afriflow.db.tables import attempts, payment_link_uses, payment_methods, transactions
-from afriflow.ledger import store
+from afriflow.ledger import search_store, store
 from afriflow.ledger.notification import read_body
 from afriflow.merchants.keys import Caller
 from afriflow.merchants.vault import Vault
 
+# An id says when it was made, by the clock of who made it; `created_at` is the database's. They differ by less.
+_CLOCKS_DIFFER_MILLISECONDS = 86_400_000
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list is narrowed to; None = any. phone_index: the vault's blind index of the E.164. link: a payment link's id. since, until: creation time, UTC."""
+    """What a list is narrowed to; None = any. phone_index: the vault's blind index of the E.164. link: a payment link's id. since, until: creation time, UTC. ids: what a text was found to name."""
 
+    ids: list[str] | None = None
     status: str | None = None
     provider: str | None = None
     operator: str | None = None
     country: str | None = None
+    currency: str | None = None
     reference: str | None = None
     phone_index: bytes | None = None
     since: datetime | None = None
     until: datetime | None = None
-    text: str | None = None
     needs_review: bool | None = None
     unresolved: bool | None = None
     link: str | None = None
@@ -73,51 +75,38 @@ async def search(
     connection: Connection, caller: Caller, wanted: Filter, *, limit: int, cursor: str | None
 ) -> Found:
     """List transactions, newest first. cursor: as an earlier page gave it. Raises InvalidRequest for a broken one."""
-    t, m = transactions.c, payment_methods.c
-    conditions = [t.merchant_id == caller.merchant_id, t.mode == caller.mode.value]
-    equal = {t.status: wanted.status, t.country: wanted.country, t.reference: wanted.reference}
-    equal |= {t.needs_review: wanted.needs_review, t.unresolved: wanted.unresolved}
-    equal |= {m.operator: wanted.operator, m.msisdn_index: wanted.phone_index}
-    conditions += [column == value for column, value in equal.items() if value is not None]
-    if wanted.provider is not None:
-        a = attempts.c
-        mine = and_(a.merchant_id == t.merchant_id, a.transaction_id == t.id, a.provider == wanted.provider)
-        conditions.append(exists().where(mine))
-    if wanted.link is not None:
-        u = payment_link_uses.c
-        through = and_(u.merchant_id == t.merchant_id, u.transaction_id == t.id, u.link_id == wanted.link)
-        conditions.append(exists().where(through))
-    if wanted.since is not None:
-        conditions.append(t.created_at >= wanted.since)
-    if wanted.until is not None:
-        conditions.append(t.created_at < wanted.until)
-    if wanted.text:
-        conditions.append(or_(t.id == wanted.text, t.reference == wanted.text))
-    if cursor is not None:
-        conditions.append(t.id < read_cursor(cursor))
-    join = transactions.outerjoin(
-        payment_methods, and_(m.merchant_id == t.merchant_id, m.id == t.payment_method_id)
-    )
-    query = (
-        select(
-            transactions,
-            m.type.label("method_type"),
-            m.operator.label("method_operator"),
-            m.msisdn_mask.label("method_phone"),
-        )
-        .select_from(join)
-        .where(*conditions)
-        .order_by(t.id.desc())
-        .limit(limit + 1)
-    )
-    compiled = query.compile(dialect=dialect.dialect(), compile_kwargs={"render_postcompile": True})
-    arguments = [compiled.params[name] for name in compiled.positiontup or ()]
-    rows = await connection.fetch(str(compiled), *arguments)
+    after = None if cursor is None else read_cursor(cursor)
+    narrowed = {**asdict(wanted), **ids_between("txn", wanted.since, wanted.until), "after": after}
+    query, values = search_store.page(search_store.PAYMENTS, narrowed, limit + 1)
+    rows = await connection.fetch(query, caller.merchant_id, caller.mode, *values)
     page = rows[:limit]
     grouped: dict[str, list[Record]] = {row["id"]: [] for row in page}
     for attempt in await connection.fetch(store.ATTEMPTS_OF_MANY, caller.merchant_id, list(grouped)):
         grouped[attempt["transaction_id"]].append(attempt)
     return Found(page, grouped, make_cursor(page[-1]["id"]) if len(rows) > limit else None)
+
+
+async def named(
+    connection: Connection, caller: Caller, query: str, text: str, phone_index: bytes | None
+) -> dict[str, Any]:
+    """Tell what a text means to a list: a phone that somebody has, else whatever has just this id or reference.
+
+    query: one of `search_store`'s. phone_index: of the text, where it can be a phone.
+    """
+    about = (caller.merchant_id, caller.mode)
+    if phone_index is not None and await connection.fetchval(
+        search_store.PHONE_IS_KNOWN, *about, phone_index
+    ):
+        return {"phone_index": phone_index}
+    return {"ids": [row["id"] for row in await connection.fetch(query, *about, text)]}
+
+
+def ids_between(prefix: str, since: datetime | None, until: datetime | None) -> dict[str, str | None]:
+    """Bound what was made in a time by ids as well, in whose order lists are read."""
+    return {
+        "id_from": first_id(prefix, since, -_CLOCKS_DIFFER_MILLISECONDS) if since else None,
+        "id_before": first_id(prefix, until, _CLOCKS_DIFFER_MILLISECONDS) if until else None,
+    }
 
 
 def make_cursor(last_id: str) -> str:

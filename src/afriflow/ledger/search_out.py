@@ -1,14 +1,15 @@
 """Reading refunds and payouts: one of them, or a page of a list."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import cast
 
 from afriflow.core.errors import NotFound
 from afriflow.db.engine import Connection, Record
-from afriflow.ledger import store
+from afriflow.ledger import search_store, store
 from afriflow.ledger.present_out import Batch, Payout, Refund, show_batch, show_disbursement
-from afriflow.ledger.search import make_cursor
+from afriflow.ledger.search import ids_between, make_cursor
 from afriflow.merchants.keys import Caller
 
 # What a merchant calls a status, in the words of the table.
@@ -21,12 +22,20 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class FilterOut:
-    """What a list of money out is narrowed to; None = any. status: as merchants say it."""
+    """What a list of money out is narrowed to; None = any. status: as merchants say it; the rest as of payments."""
 
     status: str | None = None
     transaction_id: str | None = None
     needs_review: bool | None = None
     unresolved: bool | None = None
+    ids: list[str] | None = None
+    provider: str | None = None
+    operator: str | None = None
+    country: str | None = None
+    currency: str | None = None
+    phone_index: bytes | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 async def read_disbursement(
@@ -54,20 +63,25 @@ async def list_disbursements(
     """Give one page, newest first, and the cursor of the next."""
     if wanted.transaction_id is not None and "\x00" in wanted.transaction_id:
         raise NotFound(id="")
-    rows = await connection.fetch(
-        store.DISBURSEMENTS,
-        caller.merchant_id,
-        caller.mode,
-        kind,
-        after,
-        _WORDS[wanted.status] if wanted.status else None,
-        wanted.transaction_id,
-        wanted.needs_review,
-        wanted.unresolved,
-        limit + 1,
-    )
+    narrowed = narrowed_out(kind, wanted, after)
+    query, values = search_store.page(search_store.MONEY_OUT, narrowed, limit + 1)
+    rows = await connection.fetch(query, caller.merchant_id, caller.mode, *values)
     shown = [show_disbursement(row) for row in rows[:limit]]
     return shown, make_cursor(shown[-1].id) if len(rows) > limit else None
+
+
+def narrowed_out(kind: str, wanted: FilterOut, after: str | None) -> dict[str, object]:
+    """Say a filter in the words of the table."""
+    narrowed = asdict(wanted)
+    status: str | None = narrowed.pop("status")
+    bounds = ids_between({"refund": "ref", "payout": "pyt"}[kind], wanted.since, wanted.until)
+    return {
+        "kind": kind,
+        "statuses": _WORDS[status] if status else None,
+        **narrowed,
+        **bounds,
+        "after": after,
+    }
 
 
 async def read_batch(connection: Connection, caller: Caller, batch_id: str) -> Batch:

@@ -172,13 +172,6 @@ DISBURSEMENT_LOCK = f"{DISBURSEMENT} FOR UPDATE OF d"
 DISBURSEMENT_OF_MODE = f"""
 SELECT {_OUT_COLUMNS} {_OUT_JOIN} WHERE d.merchant_id = $1 AND d.mode = $2 AND d.kind = $3 AND d.id = $4
 """
-DISBURSEMENTS = f"""
-SELECT {_OUT_COLUMNS} {_OUT_JOIN}
-WHERE d.merchant_id = $1 AND d.mode = $2 AND d.kind = $3 AND ($4::text IS NULL OR d.id < $4)
-  AND ($5::text[] IS NULL OR d.status = ANY($5)) AND ($6::text IS NULL OR d.transaction_id = $6)
-  AND ($7::bool IS NULL OR d.needs_review = $7) AND ($8::bool IS NULL OR d.unresolved = $8)
-ORDER BY d.id DESC LIMIT $9
-"""
 BATCH_INSERT = "INSERT INTO payout_batches (merchant_id, id, mode) VALUES ($1, $2, $3)"
 BATCH = "SELECT id, created_at FROM payout_batches WHERE merchant_id = $1 AND mode = $2 AND id = $3"
 BATCHES = """

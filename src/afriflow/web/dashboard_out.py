@@ -12,9 +12,11 @@ from afriflow.core.permission import Permission
 from afriflow.delivery.search import deliveries_of
 from afriflow.ledger.present_out import show_disbursement
 from afriflow.ledger.search import read_cursor, story_of
-from afriflow.ledger.search_out import FilterOut, disbursement_of, list_disbursements
+from afriflow.ledger.search_out import disbursement_of, list_disbursements
+from afriflow.merchants.saved_views import views_of
 from afriflow.web.auth import House, Who, require_person
 from afriflow.web.dashboard import dashboard_page, read_id
+from afriflow.web.dashboard_filter import STATUSES_OUT, asked_of, choices, money_out_wanted
 from afriflow.web.form import read_form, read_query, require_own_page
 from afriflow.web.render import go_to, page_language
 from afriflow.web.sign_in import HOME
@@ -22,7 +24,6 @@ from afriflow.web.story import tell_out
 
 _ROWS = 25
 _KINDS = {"payouts": "payout", "refunds": "refund"}
-_STATUSES = ("processing", "succeeded", "failed", "needs_review", "unresolved")
 _WORDS_MAX = 500
 
 
@@ -42,15 +43,10 @@ class MoneyOutPages(Controller):
     async def list_(
         self, request: Request[Any, Any, Any], house: House, caller: Who, kind: FromPath[str]
     ) -> Response[Any]:
-        """List refunds or payouts, newest first, narrowed to a status or to what waits for a person."""
-        found, status = _kind(kind), read_query(request, "status")
-        status = status if status in _STATUSES else ""
+        """List refunds or payouts, newest first, narrowed to what was searched."""
+        found, asked = _kind(kind), asked_of(request, STATUSES_OUT)
         cursor = read_query(request, "cursor")
-        wanted = FilterOut(
-            status=status if status in _STATUSES[:3] else None,
-            needs_review=True if status == "needs_review" else None,
-            unresolved=True if status == "unresolved" else None,
-        )
+        wanted = await money_out_wanted(house, caller, asked)
         here = f"{HOME}/money-out/{kind}"
         try:
             after = read_cursor(cursor) if cursor else None
@@ -60,7 +56,7 @@ class MoneyOutPages(Controller):
             shown, following = await list_disbursements(
                 connection, caller, found, wanted, limit=_ROWS, after=after
             )
-        asked = {"status": status}
+            views = await views_of(connection, caller, kind)
         return dashboard_page(
             request,
             caller,
@@ -68,10 +64,13 @@ class MoneyOutPages(Controller):
             shown=shown,
             kind=kind,
             kinds=tuple(_KINDS),
-            status_wanted=status,
-            statuses=_STATUSES,
-            next_url=f"{here}?{urlencode({**asked, 'cursor': following})}" if following else None,
-            first_url=f"{here}?{urlencode(asked)}" if cursor else None,
+            asked=asked,
+            statuses=STATUSES_OUT,
+            choices=choices(page_language(request, caller.language)),
+            views=views,
+            narrowed=bool(asked.words or cursor),
+            next_url=f"{here}?{asked.query(cursor=following)}" if following else None,
+            first_url=f"{here}?{asked.query()}" if cursor else None,
         )
 
     @get("/{kind:str}/{disbursement_id:str}", permission=Permission.PAYOUTS_READ)

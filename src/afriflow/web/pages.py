@@ -2,7 +2,7 @@
 
 from afriflow.web import link, pay, sign_in, welcome
 from afriflow.web.assets import give_asset
-from afriflow.web.dashboard import PaymentPages
+from afriflow.web.dashboard import PaymentList
 from afriflow.web.dashboard_account import AccountPages
 from afriflow.web.dashboard_audit_log import AuditLogPages
 from afriflow.web.dashboard_desk import DecisionPages, JobPages
@@ -10,8 +10,10 @@ from afriflow.web.dashboard_keys import KeyPages
 from afriflow.web.dashboard_links import LinkPages
 from afriflow.web.dashboard_me import OwnPages
 from afriflow.web.dashboard_out import MoneyOutPages
+from afriflow.web.dashboard_payment import PaymentPages
 from afriflow.web.dashboard_setup import ProviderPages, WebhookPages
 from afriflow.web.dashboard_team import TeamPages
+from afriflow.web.dashboard_views import ViewPages
 
 PAGES = [
     give_asset,
@@ -31,7 +33,9 @@ PAGES = [
     sign_in.switch_mode,
     welcome.show_welcome,
     welcome.set_password,
+    PaymentList,
     PaymentPages,
+    ViewPages,
     MoneyOutPages,
     ProviderPages,
     AccountPages,

@@ -116,7 +116,7 @@ def page_language(request: Request[Any, Any, Any], default: str) -> str:
 
 def show_time(moment: datetime, language: str, country: str, form: str) -> str:
     """Write a time as clocks in a country show it. form: "short", "seconds", or "zone" with the zone's name."""
-    return format_datetime(moment, _TIMES[form], tzinfo=_zone(country), locale=language)
+    return format_datetime(moment, _TIMES[form], tzinfo=zone_of(country), locale=language)
 
 
 def _kept_choice(request: Request[Any, Any, Any]) -> list[Cookie]:
@@ -162,7 +162,7 @@ def _templates() -> Environment:
 
 
 @cache
-def _zone(country: str) -> tzinfo:
+def zone_of(country: str) -> tzinfo:
     """Find a country's time zone; the first by name where it has several, UTC where the system knows none."""
     zones = sorted(zone for zone, territory in get_global("zone_territories").items() if territory == country)
     for zone in zones:

@@ -1,0 +1,109 @@
+"""The SQL of lists: whatever a list is narrowed to is a condition that stands in the statement only where it is asked for.
+
+So PostgreSQL plans for what is asked and for nothing else, and each condition has its index (`db/tables.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from afriflow.ledger import store
+
+# The condition of each name; `{}` is the place of its value. A boolean has no place: it is asked for, or its contrary.
+_OF_ANY = {
+    "ids": "{key}.id = ANY({{}}::text[])",
+    "after": "{key}.id < {{}}",
+    "id_from": "{key}.id >= {{}}",
+    "id_before": "{key}.id < {{}}",
+    "since": "{key}.created_at >= {{}}",
+    "until": "{key}.created_at < {{}}",
+    "country": "{key}.country = {{}}",
+    "currency": "{key}.currency = {{}}",
+    "needs_review": "{key}.needs_review",
+    "unresolved": "{key}.unresolved",
+    "operator": "m.operator = {{}}",
+    "phone_index": "m.msisdn_index = {{}}",
+}
+_PAYMENT = {name: condition.format(key="t") for name, condition in _OF_ANY.items()} | {
+    "status": "t.status = {}",
+    "reference": "t.reference = {}",
+    "provider": (
+        "EXISTS (SELECT 1 FROM attempts a WHERE a.merchant_id = t.merchant_id AND a.transaction_id = t.id"
+        " AND a.mode = t.mode AND a.provider = {})"
+    ),
+    "link": (
+        "EXISTS (SELECT 1 FROM payment_link_uses u WHERE u.merchant_id = t.merchant_id AND u.transaction_id = t.id"
+        " AND u.link_id = {})"
+    ),
+}
+_MONEY_OUT = {name: condition.format(key="d") for name, condition in _OF_ANY.items()} | {
+    "kind": "d.kind = {}",
+    "statuses": "d.status = ANY({}::text[])",
+    "transaction_id": "d.transaction_id = {}",
+    "provider": "d.provider = {}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What is listed. columns: those of its rows. key: how its table is called in the statement."""
+
+    columns: str
+    tables: str
+    key: str
+    conditions: Mapping[str, str]
+
+
+def _of(single: str, key: str, conditions: Mapping[str, str]) -> Listed:
+    """List what a statement gives one of, with the same columns."""
+    columns, _, tables = single.partition("WHERE")[0].partition("\nFROM")
+    return Listed(columns, f"FROM {tables}", key, conditions)
+
+
+PAYMENTS = _of(store.TRANSACTION, "t", _PAYMENT)
+MONEY_OUT = _of(store.DISBURSEMENT_OF_MODE, "d", _MONEY_OUT)
+
+
+def page(listed: Listed, narrowed: Mapping[str, object], limit: int) -> tuple[str, list[object]]:
+    """Give the statement of a page, newest first, and its values after merchant and mode. narrowed: None = any."""
+    where, values = _where(listed, narrowed)
+    order = f"ORDER BY {listed.key}.id DESC LIMIT ${len(values) + 3}"
+    return f"{listed.columns} {listed.tables} WHERE {where} {order}", [*values, limit]
+
+
+def _where(listed: Listed, narrowed: Mapping[str, object]) -> tuple[str, list[object]]:
+    conditions = [f"{listed.key}.merchant_id = $1", f"{listed.key}.mode = $2"]
+    values: list[object] = []
+    for name, value in narrowed.items():
+        if value is None:
+            continue
+        condition = listed.conditions[name]
+        if isinstance(value, bool):
+            conditions.append(condition if value else f"NOT {condition}")
+        else:
+            values.append(value)
+            conditions.append(condition.format(f"${len(values) + 2}"))
+    return " AND ".join(conditions), values
+
+
+# What a text can name beside a phone; every branch is a look into an index.
+PAYMENTS_OF_WORD = """
+SELECT id FROM transactions WHERE merchant_id = $1 AND mode = $2 AND id = $3
+UNION SELECT id FROM transactions WHERE merchant_id = $1 AND mode = $2 AND reference = $3
+UNION SELECT transaction_id FROM attempts WHERE merchant_id = $1 AND mode = $2 AND id = $3
+UNION SELECT transaction_id FROM attempts WHERE merchant_id = $1 AND mode = $2 AND reference = $3
+UNION SELECT transaction_id FROM attempts WHERE merchant_id = $1 AND mode = $2 AND provider_reference = $3
+UNION SELECT transaction_id FROM attempts WHERE merchant_id = $1 AND mode = $2 AND operator_reference = $3
+UNION SELECT transaction_id FROM disbursements WHERE merchant_id = $1 AND mode = $2 AND id = $3 AND kind = 'refund'
+"""
+MONEY_OUT_OF_WORD = """
+SELECT id FROM disbursements WHERE merchant_id = $1 AND mode = $2 AND id = $3
+UNION SELECT id FROM disbursements WHERE merchant_id = $1 AND mode = $2 AND kind IN ('payout', 'refund') AND merchant_reference = $3
+UNION SELECT id FROM disbursements WHERE merchant_id = $1 AND mode = $2 AND reference = $3
+UNION SELECT id FROM disbursements WHERE merchant_id = $1 AND mode = $2 AND provider_reference = $3
+UNION SELECT id FROM disbursements WHERE merchant_id = $1 AND mode = $2 AND operator_reference = $3
+UNION SELECT id FROM disbursements WHERE merchant_id = $1 AND mode = $2 AND batch_id = $3
+UNION SELECT id FROM disbursements WHERE merchant_id = $1 AND mode = $2 AND transaction_id = $3
+"""
+PHONE_IS_KNOWN = """
+SELECT EXISTS (SELECT 1 FROM payment_methods WHERE merchant_id = $1 AND mode = $2 AND msisdn_index = $3)
+"""
