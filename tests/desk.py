@@ -192,6 +192,7 @@ async def opened(home: Path) -> AsyncIterator[Desk]:
         serving = asyncio.create_task(server.serve(sockets=[socket]))
 
         async def end() -> None:
+            app.state.watch.close()
             server.should_exit = True
             await serving
 

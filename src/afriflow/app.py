@@ -12,6 +12,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from afriflow.assembly import Assembly
 from afriflow.core.errors import AfriFlowError
+from afriflow.ledger.watch import Watch
 from afriflow.merchants.keys import Caller
 from afriflow.merchants.sessions import SignedIn
 from afriflow.web.answer_headers import complete_answer
@@ -87,6 +88,12 @@ def build_app(house: Assembly, *, others: Sequence[Any] = ()) -> Litestar:
     app.state.readiness = Readiness(house)
     app.state.metrics_open = house.settings.metrics_open
     app.state.depth_max = house.settings.request_depth_max
+    app.state.watch = Watch(
+        house.database,
+        house.clock,
+        look_seconds=house.settings.live_look_seconds,
+        per_person_max=house.settings.live_pages_per_person_max,
+    )
     app.state.pace = Pace(house.redis, house.settings)
     app.state.throttle = Throttle(
         house.redis,

@@ -68,7 +68,8 @@ async def serve(settings: Settings) -> None:
     """Answer HTTP until SIGTERM; a second one ends the wait. Raises SettingsMissing, SchemaOld, UnsafeSettings."""
     house = await _begin(settings, "serve")
     try:
-        door = Door(build_app(house))
+        app = build_app(house)
+        door = Door(app)
         server = _server(door, settings.host, settings.port, settings.shutdown_seconds, settings)
         loop = asyncio.get_running_loop()
 
@@ -79,6 +80,7 @@ async def serve(settings: Settings) -> None:
             if door.closing:
                 end()
             door.closing = True
+            app.state.watch.close()
             _log.info("going", still_answering_seconds=settings.shutdown_notice_seconds)
             loop.call_later(settings.shutdown_notice_seconds, end)
 

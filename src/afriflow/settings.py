@@ -291,6 +291,21 @@ class Settings:
     dashboard_idle_seconds: int = _setting(
         30 * _MINUTE, "a dashboard that nobody has touched for this long may be anybody's by now"
     )
+    live_look_seconds: float = _setting(
+        1.0,
+        "how often a process looks for what changed while pages of the dashboard are open: one look for all",
+    )
+    live_pause_seconds: float = _setting(
+        2.0, "between two refreshes of one page; a list that changes faster cannot be read"
+    )
+    live_heartbeat_seconds: float = _setting(
+        15.0, "proxies cut a line that is silent for a minute; so often a page's session is looked at, too"
+    )
+    live_pages_per_person_max: int = _setting(
+        4,
+        "pages that one person keeps live in one process; browsers open six lines to a host without HTTP/2, and the next "
+        "click needs one",
+    )
     dashboard_proof_seconds: int = _setting(
         10 * _MINUTE,
         "money out, keys, webhooks, team and policies want a password or code not older than this; also how long "

@@ -254,7 +254,9 @@ def pages() -> list[Operation]:
     with warnings.catch_warnings():
         # What the framework will want in its next major version is no matter of this test.
         warnings.simplefilter("ignore", LitestarDeprecationWarning)
-        app = build_app(cast("Any", SimpleNamespace(settings=Settings(), redis=None)))
+        app = build_app(
+            cast("Any", SimpleNamespace(settings=Settings(), redis=None, database=None, clock=None))
+        )
     return [
         Operation(
             method,

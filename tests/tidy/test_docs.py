@@ -78,7 +78,9 @@ def app() -> Any:
     with warnings.catch_warnings():
         # What the framework will want in its next major version is no matter of the documentation.
         warnings.simplefilter("ignore", LitestarDeprecationWarning)
-        return build_app(cast("Any", SimpleNamespace(settings=Settings(), redis=None)))
+        return build_app(
+            cast("Any", SimpleNamespace(settings=Settings(), redis=None, database=None, clock=None))
+        )
 
 
 def test_what_the_code_knows_better_is_written_as_it_knows_it(generated: dict[Path, str]) -> None:

@@ -46,7 +46,10 @@ def app_with(*others: Any) -> Litestar:
     with warnings.catch_warnings():
         # What the framework will want in its next major version is no matter of this test.
         warnings.simplefilter("ignore", LitestarDeprecationWarning)
-        return build_app(cast("Any", SimpleNamespace(settings=Settings(), redis=None)), others=others)
+        return build_app(
+            cast("Any", SimpleNamespace(settings=Settings(), redis=None, database=None, clock=None)),
+            others=others,
+        )
 
 
 def test_every_route_names_its_permission_or_why_it_needs_none() -> None:

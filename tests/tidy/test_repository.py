@@ -1,9 +1,12 @@
 """What stands in the repository beside the product: locks that name no host, texts that name no machine, tests that speak."""
 
 import ast
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
+
+from tidy.sources import PRODUCT
 
 LOCKS = "requirements/"
 # Put together here, so that this very line is none.
@@ -68,3 +71,12 @@ def test_every_script_says_first_what_it_does(texts: dict[str, Any]) -> None:
     assert scripts
     silent = [name for name, text in scripts.items() if not re.match(r"#!.*\n# [A-Z]", text)]
     assert not silent, "\n".join(silent)
+
+
+def test_every_file_of_others_is_the_one_that_is_written_down() -> None:
+    static = PRODUCT / "web" / "static"
+    written = re.findall(
+        r"^\| `([^`]+)` \| .* \| `([0-9a-f]{64})` \|$", (static / "VENDORED.md").read_text(), re.MULTILINE
+    )
+    kept = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in static.glob("*.min.js")}
+    assert dict(written) == kept

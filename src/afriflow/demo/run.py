@@ -86,7 +86,12 @@ async def running(settings: Settings) -> AsyncGenerator[dict[str, Any]]:
             )
         )
         serving = asyncio.create_task(server.serve(sockets=[socket]))
-        stack.push_async_callback(_ended, serving, lambda: setattr(server, "should_exit", True))
+
+        def go() -> None:
+            app.state.watch.close()
+            server.should_exit = True
+
+        stack.push_async_callback(_ended, serving, go)
         while not server.started:
             if serving.done():
                 await serving

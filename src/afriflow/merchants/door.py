@@ -78,10 +78,15 @@ class Door:
             await _write(connection, *who, "person.signed_in", address=browser.address)
         return opened
 
-    async def who_has(self, token: str) -> SignedIn:
-        """Find who is signed in. Raises Unauthenticated."""
+    async def who_has(self, token: str, *, by_itself: bool = False) -> SignedIn:
+        """Find who is signed in. by_itself: a page asked, and nobody touched it. Raises Unauthenticated."""
         async with self._database.connection() as connection:
-            return await self._sessions.read_session(connection, token)
+            return await self._sessions.read_session(connection, token, by_itself=by_itself)
+
+    async def is_in(self, me: SignedIn) -> bool:
+        """Tell whether somebody who came in is still signed in, as when a page has been looked at for a while."""
+        async with self._database.connection() as connection:
+            return await self._sessions.lives(connection, me)
 
     async def prove(self, me: SignedIn, proof: str) -> tuple[SignedIn, str]:
         """Prove anew who it is: by a code where there is a second factor, else by the password.

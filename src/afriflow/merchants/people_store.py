@@ -70,6 +70,11 @@ LEFT JOIN merchant_policies l ON l.merchant_id = s.merchant_id AND l.mode = 'liv
 WHERE s.token_hash = $1 AND s.expires_at > now() AND s.seen_at > now() - make_interval(secs => $2)
   AND p.suspended_at IS NULL
 """
+SESSION_LIVES = """
+SELECT true FROM dashboard_sessions s JOIN people p ON p.merchant_id = s.merchant_id AND p.id = s.person_id
+WHERE s.merchant_id = $1 AND s.id = $2 AND s.expires_at > now() AND s.seen_at > now() - make_interval(secs => $3)
+  AND p.suspended_at IS NULL
+"""
 SESSION_SEEN = "UPDATE dashboard_sessions SET seen_at = now() WHERE merchant_id = $1 AND id = $2"
 # Another token for the same session: what somebody may have seen of the old one is worth nothing any more.
 SESSION_RENEW = """

@@ -125,10 +125,13 @@ class Sessions:
             raise Unauthenticated
         return row
 
-    async def read_session(self, connection: Connection, token: str) -> SignedIn:
-        """Find who is signed in, and note that somebody is there. Raises Unauthenticated."""
+    async def read_session(self, connection: Connection, token: str, *, by_itself: bool = False) -> SignedIn:
+        """Find who is signed in, and note that somebody is there. Raises Unauthenticated.
+
+        by_itself: a page asked, and nobody touched it.
+        """
         row = await self.row_of(connection, token, code_wanted=False)
-        if row["seen_long_ago"]:
+        if row["seen_long_ago"] and not by_itself:
             await connection.execute(store.SESSION_SEEN, row["merchant_id"], row["id"])
         role = Role(row["role"])
         return SignedIn(
@@ -143,6 +146,13 @@ class Sessions:
             proven=row["proven"],
             second_factor=row["second_factor"],
             second_factor_wanted=FactorPolicy(row["second_factor_of"]).includes(role),
+        )
+
+    async def lives(self, connection: Connection, me: SignedIn) -> bool:
+        """Tell whether a session still lets its person in, whatever token it has by now."""
+        idle_seconds = float(self._limits.idle_seconds)
+        return bool(
+            await connection.fetchval(store.SESSION_LIVES, me.merchant_id, me.session_id, idle_seconds)
         )
 
     async def renew(self, connection: Connection, me: SignedIn, *, proven: bool = False) -> str:

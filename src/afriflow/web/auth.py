@@ -19,7 +19,7 @@ from afriflow.core.transaction import Mode
 from afriflow.merchants.api_keys import caller_of_key
 from afriflow.merchants.keys import Caller
 from afriflow.merchants.sessions import SignedIn
-from afriflow.web.form import changes_something, require_form_token
+from afriflow.web.form import asked_by_itself, changes_something, require_form_token
 from afriflow.web.pace import require_key_pace
 from afriflow.web.prove import require_fresh_proof
 from afriflow.web.session_cookie import session_token
@@ -57,7 +57,8 @@ async def require_person(connection: Asgi, handler: BaseRouteHandler) -> None:
     token = session_token(connection)
     if not token:
         raise Unauthenticated
-    me: SignedIn = await connection.app.state.house.people.door.who_has(token)
+    door = connection.app.state.house.people.door
+    me: SignedIn = await door.who_has(token, by_itself=asked_by_itself(connection))
     mode = Mode.LIVE if connection.cookies.get(MODE_COOKIE) == "live" else Mode.TEST
     connection.scope["state"]["me"] = me
     needed = _admit(connection, handler, me.caller(mode))

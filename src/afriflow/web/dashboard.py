@@ -51,6 +51,7 @@ def dashboard_page(
         alert=alert,
         provider_title=provider_title,
         may=may,
+        now=request.app.state.house.clock.now(),
         **values,
     )
 

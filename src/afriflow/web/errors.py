@@ -10,6 +10,7 @@ from afriflow.core import errors
 from afriflow.core.language import choose_language, say
 from afriflow.observe.log import logger, page
 from afriflow.observe.work import ids
+from afriflow.web.form import asked_by_itself
 from afriflow.web.prove import ask_for_proof
 from afriflow.web.render import go_to, render_error
 
@@ -77,7 +78,9 @@ def problem(request: Request[Any, Any, Any], error: errors.AfriFlowError) -> Res
 def answer(request: Request[Any, Any, Any], error: errors.AfriFlowError) -> Response[Any]:
     """Say no to whoever asked: a page to people, who are sent to sign in where that helps, a document to programs."""
     path = request.url.path
-    if path != "/" and not path.startswith(("/pay/", "/dashboard")):
+    # A page that asks for its region anew takes no other page in its place: it stays as it is until the next click.
+    is_page = (path == "/" or path.startswith(("/pay/", "/dashboard"))) and not asked_by_itself(request)
+    if not is_page:
         return problem(request, error)
     if isinstance(error, errors.Unauthenticated):
         came_for = f"?{urlencode({'next': path})}" if request.method == "GET" else ""

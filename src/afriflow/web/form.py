@@ -88,6 +88,12 @@ def changes_something(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
     return cast("dict[str, Any]", connection.scope).get("method") not in {"GET", "HEAD"}
 
 
+def asked_by_itself(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    """Tell whether a page listens, or asks for its region anew: nobody touched it, so it keeps no session alive."""
+    listens = connection.headers.get("accept") == "text/event-stream"
+    return not changes_something(connection) and (listens or "hx-request" in connection.headers)
+
+
 async def require_form_token(request: Request[Any, Any, Any], session_id: str) -> None:
     """Want back what our page put into the form: whoever forges one does not know it. Raises Forbidden."""
     brought = (await read_form(request)).get(FORM_FIELD, "")

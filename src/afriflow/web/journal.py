@@ -22,6 +22,8 @@ REQUEST_ID = "x-request-id"
 # What a caller may name a request: what fits on a line and into a search.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _UNMATCHED = "unmatched"
+# Lasts as long as somebody looks at a page: that is no time of an answer.
+_STREAMS = ("/dashboard/live",)
 # Asked every few seconds by machines: counted, and no lines.
 _QUIET = ("/health/", "/metrics")
 _log = logger("web")
@@ -64,7 +66,8 @@ class Journal:
 
     def _tell(self, scope: Any, found: Mapping[str, str], status: int, seconds: float) -> None:
         method, route = scope["method"], _route(scope)
-        HTTP.labels(method, route, f"{status // 100}xx").observe(seconds)
+        if route not in _STREAMS:
+            HTTP.labels(method, route, f"{status // 100}xx").observe(seconds)
         if route.startswith(_QUIET):
             return
         caller = scope.get("state", {}).get("caller")

@@ -1,6 +1,6 @@
 """Which pages there are for people: the payer's page, the dashboard, and what both load."""
 
-from afriflow.web import link, pay, sign_in, welcome
+from afriflow.web import link, live, pay, sign_in, welcome
 from afriflow.web.assets import give_asset
 from afriflow.web.dashboard import PaymentList
 from afriflow.web.dashboard_account import AccountPages
@@ -34,6 +34,7 @@ PAGES = [
     welcome.show_welcome,
     welcome.set_password,
     PaymentList,
+    live.tell_changes,
     PaymentPages,
     ViewPages,
     MoneyOutPages,
