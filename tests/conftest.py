@@ -19,6 +19,7 @@ import aiohttp
 import asyncpg
 import pytest
 from desk import Desk, opened
+from ears import ears
 
 from afriflow.db.migrate import migrate
 from afriflow.local.servers import LocalServers
@@ -47,6 +48,7 @@ QUICK = {
     "AFRIFLOW_DELIVERY_LADDER_SECONDS": "1,1,1,2,2,2,5,5,5,5,10,10",
     # Tests that guess share one machine with all others.
     "AFRIFLOW_SIGN_IN_FAILURES_PER_NETWORK_MAX": "1000000",
+    "AFRIFLOW_REPLAY_BATCH": "3",
     "AFRIFLOW_WORKER_POLL_SECONDS": "0.5",
     "AFRIFLOW_WORKER_HEARTBEAT_SECONDS": "4",
     # All tests ask with one key.
@@ -284,6 +286,13 @@ async def eventually(
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds} s for {what}, last seen: {seen}")
         await asyncio.sleep(0.1)
+
+
+@pytest.fixture
+async def listen() -> AsyncIterator[Any]:
+    """Opens endpoints of one test's own: `ear = await listen(lambda ear: 500)`."""
+    async with ears() as open_one:
+        yield open_one
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ _VALUES: Mapping[str, Any] = {
     "amount": 5000,
     "country": "SN",
     "currency": "XOF",
+    "from": "2026-11-01T00:00:00Z",
     "operator": "orange_sn",
     "otp": "123456",
     "phone": "+221771234567",

@@ -17,15 +17,13 @@ from afriflow.merchants.keys import Caller
 from afriflow.merchants.sessions import SignedIn
 from afriflow.web.answer_headers import complete_answer
 from afriflow.web.api import CheckoutController, TransactionController
+from afriflow.web.api_endpoints import EndpointController
 from afriflow.web.api_links import LinkController
 from afriflow.web.api_out import BatchController, PayoutController, RefundController
 from afriflow.web.api_policies import PolicyController
 from afriflow.web.api_providers import ProviderController
 from afriflow.web.api_routing import RoutingController
-from afriflow.web.api_setup import (
-    EndpointController,
-    MessageController,
-)
+from afriflow.web.api_setup import MessageController
 from afriflow.web.errors import on_http, on_ours, on_unforeseen
 from afriflow.web.health import Readiness, live, ready
 from afriflow.web.journal import Journal

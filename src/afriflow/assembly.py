@@ -30,6 +30,8 @@ from afriflow.core.ids import Ids
 from afriflow.db.engine import Database
 from afriflow.db.redis import open_redis
 from afriflow.delivery.deliver import Deliverer, DeliveryLimits
+from afriflow.delivery.probe import Prober
+from afriflow.delivery.replay import Replayer, ReplayLimits
 from afriflow.delivery.target import Targets
 from afriflow.inbox.process import Processor
 from afriflow.inbox.receive import Receiver
@@ -99,6 +101,8 @@ class Assembly(Ground):
     processor: Processor
     targets: Targets
     deliverer: Deliverer
+    prober: Prober
+    replayer: Replayer
     sweeper: Sweeper
     reminder: Reminder
     resolver: Resolver
@@ -148,6 +152,7 @@ def put_together(ground: Ground) -> Assembly:
     beside = (look_alikes, PromptLimit(vault, _prompt_limits(settings)), ids, clock)
     targets = Targets(settings.webhook_ports, private_in_test=settings.allow_private_addresses)
     delivery = (vault, clock, ground.delivery_lines, targets, _delivery_limits(settings))
+    deliverer = Deliverer(database, *delivery, ground.chance)
     outgoing = (factory, recorder, out_recorder, out_planner, sender, follower, ids)
     disburser = Disburser(database, idempotency, accounts, router, *outgoing)
     limits = Limits(settings.session_seconds, settings.session_seconds_min, settings.session_seconds_max)
@@ -170,7 +175,9 @@ def put_together(ground: Ground) -> Assembly:
             database, accounts, factory, vault, recorder, out_recorder, follower.check, clock
         ),
         targets=targets,
-        deliverer=Deliverer(database, *delivery, ground.chance),
+        deliverer=deliverer,
+        prober=Prober(database, vault, ids, clock, deliverer),
+        replayer=Replayer(database, ids, clock, _replay_limits(settings)),
         # Twice the ladder: what is older has long been marked unresolved and is asked for by hand.
         sweeper=Sweeper(database, 2 * settings.follow_ladder_seconds[-1]),
         reminder=Reminder(database),
@@ -274,6 +281,10 @@ def _delivery_limits(settings: Settings) -> DeliveryLimits:
         settings.delivery_timeout_seconds,
         settings.delivery_answer_bytes_max,
     )
+
+
+def _replay_limits(settings: Settings) -> ReplayLimits:
+    return ReplayLimits(settings.replay_events_max, settings.replay_batch)
 
 
 def _retention(settings: Settings) -> Retention:

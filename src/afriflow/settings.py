@@ -208,6 +208,21 @@ class Settings:
     webhook_ports: tuple[int, ...] = _setting(
         (443, 8443), "where merchants' servers listen with TLS; any other port is somebody else's service"
     )
+    secret_overlap_seconds: int = _setting(
+        _DAY,
+        "how long an endpoint's old secret signs beside the new one: long enough to set it on every server",
+    )
+    secret_overlap_seconds_max: int = _setting(
+        7 * _DAY, "the longest overlap of two secrets: what was replaced should come to an end"
+    )
+    replay_events_max: int = _setting(
+        100_000,
+        "events of one replay: more is days of work for the merchant's server, and is asked for by parts",
+    )
+    replay_batch: int = _setting(
+        200,
+        "deliveries of a replay that wait for one endpoint at a time: what happens now is never far behind them",
+    )
     delivery_answer_bytes_max: int = _setting(
         64 * 1024, "we keep an excerpt of the merchant's answer, not a download"
     )

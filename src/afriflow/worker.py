@@ -16,6 +16,7 @@ def tasks(house: Assembly) -> tuple[list[Task], list[Task]]:
     happened = [
         Task("process", house.processor.process),  # read a notification that the door has kept
         Task("deliver", house.deliverer.deliver),  # tell the merchant
+        Task("replay", house.replayer.replay),  # tell an endpoint the events of a time once more
     ]
     due = [
         Task("follow", house.follower.follow),  # ask the provider until the attempt is final

@@ -199,7 +199,7 @@ BREAKS: dict[str, list[tuple[str, str]]] = {
         ("refund", "DELETE FROM events WHERE subject_id = '{refund}'"),
     ],
     "event_for_every_endpoint": [
-        ("paid", "UPDATE webhook_endpoints SET created_at = created_at - interval '1 day'; DELETE FROM deliveries WHERE subject_id = '{paid}' AND sequence = 3"),
+        ("paid", "UPDATE webhook_endpoints SET hears_since = hears_since - interval '1 day'; DELETE FROM deliveries WHERE subject_id = '{paid}' AND sequence = 3"),
     ],
     "delivery_will_come": [("paid", "UPDATE deliveries SET status = 'waiting' WHERE subject_id = '{paid}'")],
 }  # fmt: skip

@@ -2,19 +2,13 @@
 
 import asyncio
 import base64
-import contextlib
-import hashlib
-import hmac
-import json
 import socket
-import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiohttp import web
+from ears import Ear, genuine, until
 
 from afriflow.core.transaction import Mode
 from afriflow.delivery.search import deliveries_of
@@ -29,7 +23,6 @@ QUICK = {
     "AFRIFLOW_DELIVERY_TIMEOUT_SECONDS": "1",
     "AFRIFLOW_WORKER_POLL_SECONDS": "0.2",
 }
-PATIENCE_SECONDS = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -42,57 +35,6 @@ async def quick(
         opened.start("worker", "work", **QUICK)
         await opened.answers(session)
         yield opened
-
-
-@dataclass
-class Heard:
-    """One request, as it came."""
-
-    headers: dict[str, str]
-    body: bytes
-    at: float
-
-    @property
-    def message(self) -> Any:
-        return json.loads(self.body)
-
-
-@dataclass
-class Ear:
-    """A merchant's endpoint. answer: decides the status of an answer by what was heard before."""
-
-    url: str
-    answer: Callable[["Ear"], int | Awaitable[int]] = lambda _: 200
-    heard: list[Heard] = field(default_factory=list)
-
-    def types(self) -> list[str]:
-        return [item.message["type"].removeprefix("transaction.") for item in self.heard]
-
-
-@pytest.fixture
-async def listen() -> AsyncIterator[Callable[..., Awaitable[Ear]]]:
-    """Opens an endpoint of one test's own."""
-    async with contextlib.AsyncExitStack() as stack:
-
-        async def open_one(answer: Callable[[Ear], int | Awaitable[int]] = lambda _: 200) -> Ear:
-            async def hear(request: web.Request) -> web.Response:
-                headers = {name.lower(): value for name, value in request.headers.items()}
-                ear.heard.append(Heard(headers, await request.read(), time.monotonic()))
-                status = ear.answer(ear)
-                status = status if isinstance(status, int) else await status
-                return web.Response(status=status, text="ok", headers={"location": f"{ear.url}/elsewhere"})
-
-            app = web.Application()
-            app.router.add_route("*", "/{anything:.*}", hear)
-            runner = web.AppRunner(app, shutdown_timeout=0.1)
-            await runner.setup()
-            stack.push_async_callback(runner.cleanup)
-            listening = socket.create_server(("127.0.0.1", 0))
-            await web.SockSite(runner, listening).start()
-            ear = Ear(f"http://127.0.0.1:{listening.getsockname()[1]}/hooks", answer)
-            return ear
-
-        yield open_one
 
 
 class Shop:
@@ -135,25 +77,6 @@ async def shop(quick: Fleet, people: Any, session: Any) -> Shop:
         }
     test, live = (people(session, quick.url, keys[mode], "")[0] for mode in (Mode.TEST, Mode.LIVE))
     return Shop(quick, merchant_id, test, live)
-
-
-async def until(enough: Callable[[], Any], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        seen = enough()
-        if seen if not isinstance(seen, Awaitable) else await seen:
-            return
-        assert time.monotonic() < deadline, f"waited {PATIENCE_SECONDS} s for {what}"
-        await asyncio.sleep(0.05)
-
-
-def genuine(secret: str, heard: Heard) -> bool:
-    """Standard Webhooks, written from the specification and not from our code."""
-    key = base64.b64decode(secret.split("_", 1)[1])
-    signed = f"{heard.headers['webhook-id']}.{heard.headers['webhook-timestamp']}.".encode() + heard.body
-    expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
-    fresh = abs(time.time() - int(heard.headers["webhook-timestamp"])) < 60
-    return fresh and f"v1,{expected}" in heard.headers["webhook-signature"].split(" ")
 
 
 class TestHearing:

@@ -12,7 +12,7 @@ from storm.twin import Engine, Pool
 from storm.twin.kinds import Json
 from storm.twin.transactions import before
 
-from afriflow.db.engine import _prepare
+from afriflow.db.engine import Database
 from afriflow.db.migrate import migrate
 
 
@@ -59,7 +59,7 @@ class Original:
         self.connections, self.pids = [], []
         for _ in range(count):
             connection = await asyncpg.connect(self.url)
-            await _prepare(connection)
+            await Database(None)._prepare(connection)
             self.connections.append(connection)
             self.pids.append(await connection.fetchval("SELECT pg_backend_pid()"))
         await self.observer.execute(f"TRUNCATE {', '.join(self.tables)} RESTART IDENTITY")

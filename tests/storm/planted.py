@@ -311,7 +311,7 @@ BUGS = (
     Bug(
         "an event has no job",
         STAGE,
-        "    await enqueue(connection, TASK, payload, key=delivery_key(delivery_id), priority=_PRIORITY)\n",
+        "    await enqueue(connection, TASK, payload, key=delivery_key(delivery_id), priority=priority)\n",
         "",
     ),
     Bug(

@@ -13,7 +13,7 @@ from afriflow.delivery import store as delivery
 from afriflow.ledger import store as ledger
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-ENDPOINT = ("m1", "w1", "test", "https://shop.example", b"sealed")
+ENDPOINT = ("m1", "w1", "test", "https://shop.example", b"sealed", "", None)
 
 
 @pytest.fixture

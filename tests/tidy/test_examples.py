@@ -29,7 +29,7 @@ _PATIENCE_SECONDS = 60.0
 
 # What differs each time; the example's value is remembered for the one that came in its place.
 _VARIES = re.compile(
-    r"(?P<id>(txn|att|ref|pyt|bat|lnk|evt|wep|dlv|key)_[0-9a-z]{26})|(?P<account>(pawapay|paydunya)_[0-9a-z]{8})|(?P<secret>whsec_.+)"
+    r"(?P<id>(txn|att|ref|pyt|bat|lnk|evt|wep|dlv|rpl|key)_[0-9a-z]{26})|(?P<account>(pawapay|paydunya)_[0-9a-z]{8})|(?P<secret>whsec_.+)"
     r"|(?P<time>\d{4}-\d\d-\d\dT[\d:.]+Z)|(?P<page>https?://[^/]+/(pay|api)/.+)|(?P<uuid>[0-9a-f]{8}-[0-9a-f-]{27})"
     r"|(?P<cursor>dHhu[\w-]+)"
 )

@@ -174,6 +174,24 @@ class Conflict(Refusal):
     status = 409
 
 
+class EndpointDisabled(Conflict):
+    """Nothing is sent to an endpoint that is disabled."""
+
+    code = "endpoint_disabled"
+
+
+class SecretRotating(Conflict):
+    """The secret before the present one still signs. `until`: RFC 3339."""
+
+    code = "secret_rotating"
+
+
+class ReplayRunning(Conflict):
+    """Another range of events is being sent to this endpoint. `replay_id`: which."""
+
+    code = "replay_running"
+
+
 class LinkClosed(Conflict):
     """Nobody can pay through this link any more. why: disabled, expired or used_up."""
 

@@ -33,6 +33,11 @@ class Ids:
         number = self._last = max(number, self._last + 1)
         return f"{prefix}_{_base32(number, 26)}"
 
+    @staticmethod
+    def at(prefix: str, moment: datetime) -> str:
+        """Give the bound that every id of a prefix is below that was made before a moment, and none that was made later."""
+        return f"{prefix}_{_base32(max(0, int(moment.timestamp() * 1000)) << 80, 26)}"
+
     def token(self) -> str:
         """Give an unguessable token (160 bits) for a link that a payer opens without signing in."""
         return _base32(int.from_bytes(self._random_bytes(20), "big"), 32)

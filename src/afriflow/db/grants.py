@@ -40,7 +40,7 @@ WRITTEN_ONCE: Mapping[str, Collection[str]] = {
     "disbursements": (*_SENT, "kind", "merchant_reference", "cause", "payment_attempt_id", "batch_id"),
     "deliveries": (
         *("merchant_id", "id", "mode", "event_id", "endpoint_id"),
-        *("subject_id", "sequence", "created_at"),
+        *("subject_id", "sequence", "type", "created_at"),
     ),
 }
 

@@ -650,6 +650,7 @@ webhook_events = (
         CheckConstraint("status IN ('received', 'handled', 'ignored', 'unmatched')", name="status"),
         Index("ix_webhook_events_transaction", "merchant_id", "transaction_id", "id"),
         Index("ix_webhook_events_order", "merchant_id", "attempt_id", "id"),
+        Index("ix_webhook_events_list", "merchant_id", "mode", "provider", "verdict", "status", "id"),
         Index("ix_webhook_events_bodies", "received_at", postgresql_where=text("octet_length(body) > 0")),
         Index(
             "ix_webhook_events_waiting",
@@ -667,11 +668,45 @@ webhook_endpoints = Table(
     Column("id", Text, nullable=False),
     *_mode(),
     Column("url", Text, nullable=False),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("types", ARRAY(Text)),  # NULL = every event
     Column("sealed_secret", LargeBinary, nullable=False),
+    Column("sealed_old_secret", LargeBinary),  # signs beside the other until then
+    _time("old_secret_until", nullable=True),
     _time("created_at"),
+    _time("hears_since"),  # it was told of everything it wants that came later
     _time("disabled_at", nullable=True),
     Column("disabled_why", Text),
     PrimaryKeyConstraint("merchant_id", "id"),
+)
+replays = Table(  # events of a time that an endpoint is told once more, in batches
+    "replays",
+    metadata,
+    _merchant(),
+    Column("id", Text, nullable=False),
+    *_mode(),
+    Column("endpoint_id", Text, nullable=False),
+    _time("since"),
+    _time("until", nullable=True),  # NULL = until it was made
+    Column("types", ARRAY(Text)),  # NULL = every event
+    Column("after_id", Text, nullable=False),  # events up to this one are done
+    Column("before_id", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("events", Integer, nullable=False),
+    Column("staged", Integer, nullable=False, server_default="0"),
+    Column("made_by", Text, nullable=False),
+    _time("created_at"),
+    _time("finished_at", nullable=True),
+    PrimaryKeyConstraint("merchant_id", "id"),
+    CheckConstraint("status IN ('running', 'finished', 'stopped')", name="status"),
+    Index("ix_replays_endpoint", "merchant_id", "endpoint_id", "id"),
+    Index(
+        "uq_replays_one_running",
+        "merchant_id",
+        "endpoint_id",
+        unique=True,
+        postgresql_where=text("status = 'running'"),
+    ),
 )
 
 events = Table(  # outbound: the very bytes that are sent, written in the transaction that made them true
@@ -700,6 +735,7 @@ deliveries = Table(
     Column("endpoint_id", Text, nullable=False),
     Column("subject_id", Text, nullable=False),
     Column("sequence", Integer, nullable=False),
+    Column("type", Text, nullable=False, server_default=""),  # the event's, so that lists narrow to it
     Column("status", Text, nullable=False),
     Column("tries", SmallInteger, nullable=False, server_default="0"),
     _time("created_at"),
@@ -709,6 +745,8 @@ deliveries = Table(
     CheckConstraint("status IN ('waiting', 'delivered', 'given_up')", name="status"),
     Index("ix_deliveries_order", "merchant_id", "endpoint_id", "subject_id", "sequence"),
     Index("ix_deliveries_event", "merchant_id", "event_id"),
+    Index("ix_deliveries_state", "merchant_id", "endpoint_id", "status", "id"),
+    Index("ix_deliveries_type", "merchant_id", "endpoint_id", "type", "status", "id"),
     Index("ix_deliveries_waiting", "created_at", postgresql_where=text("status = 'waiting'")),
 )
 

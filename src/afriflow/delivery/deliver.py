@@ -10,7 +10,7 @@ from afriflow.core.clock import Clock
 from afriflow.core.transaction import Mode
 from afriflow.db.engine import Connection, Database, Record
 from afriflow.delivery import store
-from afriflow.delivery.endpoints import secret_of
+from afriflow.delivery.endpoints import secrets_of
 from afriflow.delivery.sign import sign
 from afriflow.delivery.stage import delivery_key
 from afriflow.delivery.target import ForbiddenTarget, Targets
@@ -39,7 +39,20 @@ class DeliveryLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class _Outcome:
+class Message:
+    """What goes out in one try. secrets: all that sign it now."""
+
+    event_id: str
+    mode: Mode
+    url: str
+    body: bytes
+    secrets: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one try. status: None where nothing answered, and then `error` says why."""
+
     status: int | None
     answer: str
     error: str | None
@@ -88,41 +101,39 @@ class Deliverer:
                     row["sequence"],
                 )
                 gone = row["url"] is None or row["disabled_at"] is not None
-                secret = "" if gone else await self._secret(connection, row)
+                secrets = () if gone else await self._secrets(connection, row)
             if blocked_until is not None:
                 wait = (blocked_until - self._clock.now()).total_seconds()
                 raise Snooze(max(_BLOCKED_SECONDS, wait))
             if gone:
-                await self._keep(
-                    row, _Outcome(None, "", "the endpoint is gone or disabled", 0), "given_up", 0
-                )
+                await self._keep(row, Outcome(None, "", "the endpoint is gone or disabled", 0), "given_up", 0)
                 return
             with (
                 bound(**_ids(row)),
                 span("tell merchant", Kind.CLIENT, type=row["type"], tries=row["tries"] + 1) as step,
             ):
-                outcome = await self._post(row, secret)
+                to = (row["event_id"], Mode(row["mode"]), row["url"], row["payload"])
+                outcome = await self.post(Message(*to, secrets))
                 step.tell(http__response__status_code=outcome.status, heard=outcome.heard)
             await self._judge(row, outcome)
 
-    async def _secret(self, connection: Connection, row: Record) -> str:
-        where = (row["merchant_id"], row["endpoint_id"])
-        return await secret_of(connection, self._vault, *where, row["sealed_secret"])
+    async def _secrets(self, connection: Connection, row: Record) -> list[str]:
+        return await secrets_of(connection, self._vault, row["endpoint_id"], row, self._clock.now())
 
-    async def _post(self, row: Record, secret: str) -> _Outcome:
+    async def post(self, message: Message) -> Outcome:
+        """Try once; keeps nothing, and raises nothing whatever the other side does."""
         now = self._clock.now()
         headers = {
             "content-type": "application/json",
             "user-agent": "AfriFlow/1",
-            **sign([secret], row["event_id"], int(now.timestamp()), row["payload"]),
+            **sign(message.secrets, message.event_id, int(now.timestamp()), message.body),
         }
-        mode = Mode(row["mode"])
         timeout = aiohttp.ClientTimeout(total=self._limits.timeout_seconds)
         status, answer, error, retry_after = None, "", None, 0.0
         try:
-            target = self._targets.judge(row["url"], mode)
-            async with self._lines.of(mode).post(
-                target, data=row["payload"], headers=headers, timeout=timeout, allow_redirects=False
+            target = self._targets.judge(message.url, message.mode)
+            async with self._lines.of(message.mode).post(
+                target, data=message.body, headers=headers, timeout=timeout, allow_redirects=False
             ) as response:
                 status = response.status
                 content = await response.content.read(self._limits.answer_bytes_max)
@@ -135,9 +146,9 @@ class Deliverer:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, ForbiddenTarget) as raised:
             error = f"{type(raised).__name__}: {raised}"[:500]
         duration_ms = int((self._clock.now() - now).total_seconds() * 1000)
-        return _Outcome(status, answer[:_EXCERPT_CHARACTERS], error, duration_ms, min(retry_after, 3600.0))
+        return Outcome(status, answer[:_EXCERPT_CHARACTERS], error, duration_ms, min(retry_after, 3600.0))
 
-    async def _judge(self, row: Record, outcome: _Outcome) -> None:
+    async def _judge(self, row: Record, outcome: Outcome) -> None:
         if outcome.heard:
             await self._keep(row, outcome, "delivered", 0)
             return
@@ -160,7 +171,7 @@ class Deliverer:
         await self._keep(row, outcome, "waiting", pause)
         raise Snooze(pause)
 
-    async def _keep(self, row: Record, outcome: _Outcome, status: str, pause_seconds: float) -> None:
+    async def _keep(self, row: Record, outcome: Outcome, status: str, pause_seconds: float) -> None:
         async with self._database.transaction() as connection:
             await connection.execute(
                 store.DELIVERY_TRIED,

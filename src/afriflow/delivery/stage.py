@@ -11,7 +11,7 @@ from afriflow.jobs.queue import enqueue
 
 TASK = "deliver"
 # Merchants wait for this word to hand over the goods; follow-ups can wait a moment.
-_PRIORITY = 5
+PRIORITY = 5
 
 
 def delivery_key(delivery_id: str) -> str:
@@ -30,7 +30,7 @@ async def stage(
     kind: str,
     data: object,
 ) -> None:
-    """Write an event and one delivery with its job for each endpoint of the merchant in this mode.
+    """Write an event and one delivery with its job for each endpoint of the merchant in this mode that wants it.
 
     subject_id: the transaction or disbursement. sequence: gapless per subject, from 1. kind: "transaction.succeeded", …  data: the object as it is now;
     the bytes are made here once and sent verbatim however late (H45).
@@ -42,7 +42,9 @@ async def stage(
     await connection.execute(
         store.EVENT_INSERT, merchant_id, event_id, mode, subject_id, sequence, kind, payload
     )
-    for row in await connection.fetch(store.ENDPOINT_IDS, merchant_id, mode):
+    for row in await connection.fetch(store.ENDPOINTS_THAT_HEAR, merchant_id, mode):
+        if row["types"] is not None and kind not in row["types"]:
+            continue
         await stage_delivery(
             connection,
             ids=ids,
@@ -52,6 +54,7 @@ async def stage(
             endpoint_id=row["id"],
             subject_id=subject_id,
             sequence=sequence,
+            kind=kind,
         )
 
 
@@ -65,12 +68,22 @@ async def stage_delivery(
     endpoint_id: str,
     subject_id: str,
     sequence: int,
+    kind: str,
+    priority: int = PRIORITY,
 ) -> str:
-    """Write one delivery and its job; gives the delivery's id."""
+    """Write one delivery and its job; gives the delivery's id. The event is given by what stands in its row."""
     delivery_id = ids.new("dlv")
     await connection.execute(
-        store.DELIVERY_INSERT, merchant_id, delivery_id, mode, event_id, endpoint_id, subject_id, sequence
+        store.DELIVERY_INSERT,
+        merchant_id,
+        delivery_id,
+        mode,
+        event_id,
+        endpoint_id,
+        subject_id,
+        sequence,
+        kind,
     )
     payload = {"merchant_id": merchant_id, "delivery_id": delivery_id}
-    await enqueue(connection, TASK, payload, key=delivery_key(delivery_id), priority=_PRIORITY)
+    await enqueue(connection, TASK, payload, key=delivery_key(delivery_id), priority=priority)
     return delivery_id

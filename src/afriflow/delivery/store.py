@@ -16,15 +16,18 @@ ORDER BY id DESC LIMIT $6
 """
 
 ENDPOINT_INSERT = """
-INSERT INTO webhook_endpoints (merchant_id, id, mode, url, sealed_secret) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO webhook_endpoints (merchant_id, id, mode, url, sealed_secret, description, types)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
 ENDPOINTS = """
-SELECT merchant_id, id, mode, url, sealed_secret, created_at, disabled_at, disabled_why FROM webhook_endpoints
-WHERE merchant_id = $1 AND mode = $2 ORDER BY id DESC
+SELECT merchant_id, id, mode, url, description, types, sealed_secret, sealed_old_secret, old_secret_until, created_at,
+       disabled_at, disabled_why
+FROM webhook_endpoints WHERE merchant_id = $1 AND mode = $2 ORDER BY id DESC
 """
 ENDPOINT = """
-SELECT merchant_id, id, mode, url, sealed_secret, created_at, disabled_at, disabled_why FROM webhook_endpoints
-WHERE merchant_id = $1 AND mode = $2 AND id = $3
+SELECT merchant_id, id, mode, url, description, types, sealed_secret, sealed_old_secret, old_secret_until, created_at,
+       disabled_at, disabled_why
+FROM webhook_endpoints WHERE merchant_id = $1 AND mode = $2 AND id = $3
 """
 ENDPOINT_DELETE = (
     "DELETE FROM webhook_endpoints WHERE merchant_id = $1 AND mode = $2 AND id = $3 RETURNING url"
@@ -33,17 +36,17 @@ ENDPOINT_DISABLE = """
 UPDATE webhook_endpoints SET disabled_at = now(), disabled_why = $4
 WHERE merchant_id = $1 AND mode = $2 AND id = $3 AND disabled_at IS NULL
 """
-ENDPOINT_IDS = """
-SELECT id FROM webhook_endpoints WHERE merchant_id = $1 AND mode = $2 AND disabled_at IS NULL
+ENDPOINTS_THAT_HEAR = """
+SELECT id, types FROM webhook_endpoints WHERE merchant_id = $1 AND mode = $2 AND disabled_at IS NULL
 """
 
 DELIVERY_INSERT = """
-INSERT INTO deliveries (merchant_id, id, mode, event_id, endpoint_id, subject_id, sequence, status)
-VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting')
+INSERT INTO deliveries (merchant_id, id, mode, event_id, endpoint_id, subject_id, sequence, type, status)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting')
 """
 DELIVERY = """
 SELECT d.merchant_id, d.id, d.mode, d.event_id, d.endpoint_id, d.subject_id, d.sequence, d.status, d.tries,
-       e.payload, e.type, w.url, w.sealed_secret, w.disabled_at
+       e.payload, e.type, w.url, w.sealed_secret, w.sealed_old_secret, w.old_secret_until, w.disabled_at
 FROM deliveries d
 JOIN events e ON e.merchant_id = d.merchant_id AND e.id = d.event_id
 LEFT JOIN webhook_endpoints w ON w.merchant_id = d.merchant_id AND w.id = d.endpoint_id
@@ -80,15 +83,4 @@ DELIVERY_NEXT = """
 SELECT id FROM deliveries
 WHERE merchant_id = $1 AND endpoint_id = $2 AND subject_id = $3 AND sequence > $4 AND status = 'waiting'
 ORDER BY sequence LIMIT 1
-"""
-DELIVERIES_LATEST = """
-SELECT d.id, d.event_id, d.subject_id, d.status, d.tries, d.created_at, d.next_try_at, e.type, w.url,
-       a.status AS last_status, a.answer AS last_answer, a.error AS last_error
-FROM (
-    SELECT * FROM deliveries WHERE merchant_id = $1 AND mode = $2 ORDER BY id DESC LIMIT $3
-) d
-JOIN events e ON e.merchant_id = d.merchant_id AND e.id = d.event_id
-LEFT JOIN webhook_endpoints w ON w.merchant_id = d.merchant_id AND w.id = d.endpoint_id
-LEFT JOIN delivery_attempts a ON a.merchant_id = d.merchant_id AND a.delivery_id = d.id AND a.number = d.tries
-ORDER BY d.id DESC
 """

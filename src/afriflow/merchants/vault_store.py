@@ -61,6 +61,7 @@ ORDER BY {row} LIMIT $4
 SEALED_COLUMNS = (
     _sealed("provider_accounts", "sealed"),
     _sealed("webhook_endpoints", "sealed_secret"),
+    _sealed("webhook_endpoints", "sealed_old_secret"),
     _sealed("people", "second_factor_sealed"),
     _sealed("people", "second_factor_pending_sealed"),
     _sealed("payment_methods", "msisdn_sealed"),

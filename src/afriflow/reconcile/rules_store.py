@@ -231,7 +231,7 @@ EVENT_FOR_EVERY_ENDPOINT = f"""
 WITH {_SUBJECTS} SELECT s.merchant_id, s.id AS subject_id, e.id || ' never went to ' || w.id AS detail
 FROM s JOIN events e ON e.merchant_id = s.merchant_id AND e.subject_id = s.id
 JOIN webhook_endpoints w ON w.merchant_id = e.merchant_id AND w.mode = e.mode AND w.disabled_at IS NULL
-     AND w.created_at < e.created_at - interval '1 minute'
+     AND w.hears_since < e.created_at - interval '1 minute' AND (w.types IS NULL OR e.type = ANY(w.types))
 WHERE NOT EXISTS (
     SELECT 1 FROM deliveries d
     WHERE d.merchant_id = e.merchant_id AND d.event_id = e.id AND d.endpoint_id = w.id

@@ -11,12 +11,12 @@ from afriflow.core.errors import FieldError, NotFound
 from afriflow.core.language import say
 from afriflow.core.permission import Permission
 from afriflow.delivery.endpoints import Endpoint, add_endpoint, endpoints_of, remove_endpoint
-from afriflow.delivery.search import latest_deliveries
+from afriflow.delivery.search import failing_deliveries
 from afriflow.routing.announce import changes_of
 from afriflow.routing.force import Decision
 from afriflow.routing.route import MONEY_IN, MONEY_OUT
+from afriflow.web.api_endpoints import check_endpoint_url
 from afriflow.web.api_providers import shown_accounts
-from afriflow.web.api_setup import check_endpoint_url
 from afriflow.web.auth import House, Who, require_person
 from afriflow.web.dashboard import dashboard_page
 from afriflow.web.form import read_form, require_own_page
@@ -175,8 +175,8 @@ class WebhookPages(Controller):
             endpoints: Sequence[Endpoint] = await endpoints_of(
                 connection, house.vault, caller.merchant_id, caller.mode
             )
-            deliveries = await latest_deliveries(
-                connection, caller.merchant_id, caller.mode, limit=_DELIVERIES
+            deliveries = await failing_deliveries(
+                connection, caller, [item.id for item in endpoints], house.clock.now(), limit=_DELIVERIES
             )
         language = page_language(request, caller.language)
         return dashboard_page(
