@@ -77,6 +77,12 @@ def checked(response: aiohttp.ClientResponse, text: str) -> Page:
     assert "unsafe" not in policy[0]
     assert "frame-ancestors 'none'" in policy[0]
     assert response.headers["x-content-type-options"] == "nosniff"
+    assert "access-control-allow-origin" not in response.headers
+    if "/static/" not in str(response.url) or response.status != 200:
+        assert response.headers["cache-control"] == "no-store", response.url
+    if text:
+        kind = response.headers["content-type"]
+        assert kind.startswith("application/") or "charset=utf-8" in kind, f"{response.url}: {kind}"
     if not response.content_type.startswith("text/html"):
         return Page("")
     page = Page(text)
@@ -138,6 +144,8 @@ async def test_no_page_that_a_link_leads_to_is_without_headers_or_has_code_in_it
         ("DELETE", "/api/checkout", 405),
         ("POST", "/dashboard/sign-in", None),
         ("OPTIONS", "/api/checkout", None),
+        ("TRACE", "/api/checkout", 405),
+        ("TRACE", "/", 405),
         ("HEAD", "/api/webhooks/pawapay", 200),
         ("POST", "/pay/nothing", None),
     ],

@@ -14,7 +14,7 @@ from afriflow.web.pages import PAGES
 from afriflow.web.throttle import Throttle, network_of
 
 _SECRET = re.compile(r'<p class="mono secret">([A-Z2-7]+)</p>')
-_RECOVERY = re.compile(r'<li class="mono secret">([0-9a-z-]{14})</li>')
+_RECOVERY = re.compile(r'<li class="mono secret">((?:[0-9a-z]{4}-){5}[0-9a-z]{4})</li>')
 
 
 def secret_in(page: str) -> bytes:
@@ -60,6 +60,26 @@ async def test_a_session_is_a_cookie_that_only_this_host_and_only_tls_can_set(de
     assert kept == 0
 
 
+async def test_no_cookie_of_ours_can_be_set_or_read_by_anybody_else(desk: Desk) -> None:
+    person = await desk.come_in()
+    answers = [
+        await person.get("/dashboard?language=fr"),
+        await person.post("/dashboard/mode", mode="live"),
+        await person.post("/dashboard/sign-out"),
+    ]
+    cookies = [answer.headers["set-cookie"] for answer in answers]
+    assert [cookie.partition("=")[0] for cookie in cookies] == [
+        "__Host-afriflow_language",
+        "__Host-afriflow_mode",
+        "__Host-afriflow_session",
+    ]
+    for cookie in cookies:
+        attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
+        assert {"httponly", "secure", "samesite=lax", "path=/"} < attributes
+    assert answers[2].headers["clear-site-data"] == '"cache", "storage"'
+    assert answers[2].headers["cache-control"] == "no-store"
+
+
 async def test_a_session_ends_when_nobody_touches_it_and_at_the_end_of_the_day(desk: Desk) -> None:
     for column, minutes in (("seen_at", 31), ("expires_at", 12 * 60)):
         person = await desk.come_in()
@@ -101,6 +121,31 @@ async def test_a_person_sees_their_sessions_and_ends_the_others(desk: Desk) -> N
     assert (await person.post("/dashboard/me/sessions/end-others")).location == "/dashboard/me?done=others"
     assert (await phone.get("/dashboard")).status == 303
     assert (await person.get("/dashboard/me")).text.count("last seen") == 1
+
+
+async def test_a_session_is_ended_alone_by_its_own_person_with_a_fresh_proof(desk: Desk) -> None:
+    person, phone, tablet, other = await desk.come_in(), desk.visitor(), desk.visitor(), await desk.come_in()
+    await phone.sign_in(person.email)
+    await tablet.sign_in(person.email)
+    page = (await person.get("/dashboard/me")).text
+    ends = re.findall(r'action="(/dashboard/me/sessions/ses_\w+/end)"', page)
+    assert len(ends) == 2, "one's own is not among them"
+    await other.get("/dashboard/me")
+    assert (await other.post(ends[0])).status == 303
+    assert (await phone.get("/dashboard")).status == (await tablet.get("/dashboard")).status == 200
+    await desk.let_age("proven_at", 11)
+    assert (await person.post(ends[0])).status == 403
+    assert (await person.post("/dashboard/me/sessions/end-others")).status == 403
+    assert (await person.post(ends[0], fresh_proof=PASSWORD)).location == "/dashboard/me?done=session"
+    assert sorted([(await phone.get("/dashboard")).status, (await tablet.get("/dashboard")).status]) == [
+        200,
+        303,
+    ]
+    deeds = await desk.deeds(await desk.merchant_of(person.email))
+    assert [deed for deed in deeds if "proved" in deed[0] or "session" in deed[0]] == [
+        ("person.proved", person.email),
+        ("person.session_ended", person.email),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -184,7 +229,7 @@ async def test_another_password_wants_the_old_one_and_ends_every_other_session(d
     before = dict(person.cookies)
     await person.get("/dashboard/me")
     change = "/dashboard/me/password"
-    new = "une pirogue attend le soir"
+    new = " une pirogue 4111111111111111 attend le soir "  # as it was typed, also where a card's number would be
     answer = await person.post(change, old="not this one", new=new)
     assert (answer.status, "This password is wrong." in answer.words) == (422, True)
     answer = await person.post(change, old=PASSWORD, new="motdepasse1234")
@@ -197,6 +242,7 @@ async def test_another_password_wants_the_old_one_and_ends_every_other_session(d
     phone.cookies = before
     assert (await phone.get("/dashboard")).status == 303
     assert (await desk.visitor().sign_in(person.email, PASSWORD)).status == 422
+    assert (await desk.visitor().sign_in(person.email, new.strip())).status == 422
     assert (await desk.visitor().sign_in(person.email, new)).status == 303
     deeds = await desk.deeds(await desk.merchant_of(person.email))
     assert ("person.password_changed", person.email) in deeds

@@ -217,6 +217,24 @@ class TestTooMuch:
     async def test_a_long_address_is_refused(self, guarded: Fleet) -> None:
         assert b" 431 " in (await say(guarded, request("/health/live?" + "a" * 20_000)))[:20]
 
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            ("content-length: 5", "transfer-encoding: chunked"),
+            ("content-length: 5", "content-length: 6"),
+            ("transfer-encoding: chunked, identity",),
+            ("content-length: +5",),
+        ],
+        ids=range(4),
+    )
+    async def test_a_request_whose_end_is_in_doubt_is_not_read(
+        self, guarded: Fleet, headers: tuple[str, ...]
+    ) -> None:
+        sent = request("/api/checkout", *headers).replace(b"GET", b"POST", 1) + b"0\r\n\r\n"
+        answer = await say(guarded, sent + request("/health/live"))
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert answer.count(b"HTTP/1.1") == 1, "what came after it was taken for a request"
+
     async def test_headers_as_they_come_through_a_proxy_are_read(self, guarded: Fleet) -> None:
         headers = [f"x-proxy-{number}: {'v' * 100}" for number in range(60)]
         answer = await say(guarded, request("/health/live", *headers, "connection: close"))

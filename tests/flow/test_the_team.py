@@ -141,6 +141,9 @@ async def test_a_role_a_suspension_and_a_removal_count_at_once(desk: Desk) -> No
     assert (await member.get("/dashboard")).status == 303
     assert (await member.sign_in(member.email)).status == 303
     assert (await member.get("/dashboard/team")).status == 403
+    assert (await owner.post(f"/dashboard/team/{who}/end-sessions")).location.endswith("done=sessions_ended")
+    assert (await member.get("/dashboard")).status == 303
+    assert (await member.sign_in(member.email)).status == 303
     assert (await owner.post(f"/dashboard/team/{who}/suspend")).location.endswith("done=suspended")
     assert (await member.get("/dashboard")).status == 303
     assert (await member.sign_in(member.email)).status == 422
@@ -151,7 +154,13 @@ async def test_a_role_a_suspension_and_a_removal_count_at_once(desk: Desk) -> No
     assert (await member.get("/dashboard")).status == 303
     assert (await member.sign_in(member.email)).status == 422
     acts = [action for action, by in await desk.deeds(merchant_id) if by == owner.email]
-    assert acts[-4:] == ["person.role_changed", "person.suspended", "person.resumed", "person.removed"]
+    assert acts[-5:] == [
+        "person.role_changed",
+        "person.sessions_ended",
+        "person.suspended",
+        "person.resumed",
+        "person.removed",
+    ]
 
 
 async def test_the_last_owner_stays_whatever_is_tried_also_by_two_at_once(desk: Desk) -> None:

@@ -176,6 +176,16 @@ async def test_a_request_has_a_number_of_ours_where_the_caller_gave_none_that_we
         assert re.fullmatch(r"req_[0-9a-z]{26}", watched.merchant.last_headers["x-request-id"])
     await watched.merchant.call("GET", "/nowhere", headers={"x-request-id": "from-the-caller.1"})
     assert watched.merchant.last_headers["x-request-id"] == "from-the-caller.1"
+    async with asyncio.timeout(10):  # a line is written once its answer has gone out
+        while not (
+            named := [item for item in watched.lines if item.get("request_id") == "from-the-caller.1"]
+        ):
+            await asyncio.sleep(0.05)
+    (line,) = named
+    assert (line["status"], line["refused"]) == (404, "not_found")
+    asked = [item for item in watched.lines if item.get("refused") == "not_found" and "who" in item]
+    assert len(asked) >= 3
+    assert all(item["who"].startswith("key_") for item in asked), "a line does not say who asked"
 
 
 async def test_refusals_are_nobodys_business_unknown_words_and_held_jobs_are_reported(

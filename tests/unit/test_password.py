@@ -20,6 +20,8 @@ KNOWN = ("awa.diop@sandaga.test", "Boutique Sandaga")
         ("aaaaaaaaaaaaaaaa", "guessable"),
         ("awa.diop@sandaga.test", "guessable"),
         ("sandagasandaga", "guessable"),
+        ("afriflowdashboard", "guessable"),
+        ("Paiement0r4nge", "guessable"),
         ("quatre baobabs sous la pluie", None),
         ("fjk2-qpd9-xw7z", None),
         ("dix éléphants à l'aube", None),

@@ -51,7 +51,7 @@ class Door:
             token = await self._sessions.open_session(connection, row, browser, code_wanted=code_wanted)
             if not code_wanted:
                 who = (row["merchant_id"], row["email"], row["id"])
-                await _write(connection, *who, "person.signed_in", address=browser.address)
+                await _write(connection, *who, "person.signed_in", address=browser.address, by="password")
         return Entry(token, code_wanted)
 
     async def waits(self, token: str) -> str:
@@ -75,7 +75,9 @@ class Door:
                 raise Unauthenticated
             opened = await self._sessions.open_session(connection, person, browser, code_wanted=False)
             who = (merchant_id, person["email"], person_id)
-            await _write(connection, *who, "person.signed_in", address=browser.address)
+            await _write(
+                connection, *who, "person.signed_in", address=browser.address, by="password and code"
+            )
         return opened
 
     async def who_has(self, token: str, *, by_itself: bool = False) -> SignedIn:
@@ -99,6 +101,8 @@ class Door:
             if me.second_factor:
                 await self._take(connection, me.merchant_id, me.person_id, proof)
             token = await self._sessions.renew(connection, me, proven=True)
+            who = (me.merchant_id, me.email, me.person_id)
+            await _write(connection, *who, "person.proved", by="code" if me.second_factor else "password")
         return replace(me, proven=True), token
 
     async def check_password(self, me: SignedIn, password: str) -> None:

@@ -82,6 +82,18 @@ class OwnAccount:
         async with self._database.connection() as connection:
             return await self._sessions.list_of(connection, me)
 
+    async def end_session(self, me: SignedIn, session_id: str) -> None:
+        """Sign out at one of the places where the person is signed in."""
+        async with self._database.transaction() as connection:
+            await self._sessions.end_one(connection, me, session_id)
+            await audit_log.write(
+                connection,
+                merchant_id=me.merchant_id,
+                who=me.email,
+                action="person.session_ended",
+                subject=me.person_id,
+            )
+
     async def end_other_sessions(self, me: SignedIn) -> str:
         """Sign out everywhere else."""
         async with self._database.transaction() as connection:

@@ -15,6 +15,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
 from afriflow.core.errors import FieldError
+from afriflow.core.operator import operators
 
 # A password manager's longest stay far below; hashing more only costs us time.
 PASSWORD_CHARACTERS_MAX = 256
@@ -22,6 +23,11 @@ PASSWORD_CHARACTERS_MAX = 256
 _LOOKED_AT = 72
 # Its scale from 0 to 4: 3 is a hundred million guesses and more, where we allow ten in a quarter of an hour.
 _SCORE_MIN = 3
+# What whoever works with us would think of, beside the wallets that we know, the merchant's name and the own address.
+_OF_THE_HOUSE = (
+    "afriflow orchestrator dashboard sandbox mobilemoney momo merchant cashier finance payment payout refund",
+    "marchand caisse finances paiement versement remboursement argent boutique franc cfa xof xaf",
+)
 
 _hasher = PasswordHasher()
 # Verified against when nobody has the address, so that both answers take the same time.
@@ -37,7 +43,8 @@ def fault_of(password: str, known: Sequence[str], characters_min: int) -> FieldE
         return FieldError("/password", "too_long", {"limit": PASSWORD_CHARACTERS_MAX})
     from zxcvbn import zxcvbn  # noqa: PLC0415 — its lists take a third of a second, and are needed rarely
 
-    words = [word for name in known for word in (name, *re.split(r"[^\w]+|_", name)) if len(word) > 2]
+    names = (*known, *_OF_THE_HOUSE, *(operator.wallet for operator in operators().values()))
+    words = [word for name in names for word in (name, *re.split(r"[^\w]+|_", name)) if len(word) > 2]
     found = cast("dict[str, Any]", zxcvbn(text[:_LOOKED_AT], user_inputs=words, max_length=_LOOKED_AT))
     return FieldError("/password", "guessable") if found["score"] < _SCORE_MIN else None
 

@@ -11,9 +11,10 @@ from afriflow.merchants.vault import Vault
 
 # As many as others give; each works once.
 _RECOVERY_CODES = 10
-# 12 characters of 32: 60 bits, and only ten tries in a quarter of an hour.
+# 24 characters of 32: 120 bits, so that the keyed hash that is kept of one says nothing even to whoever has the key.
 _RECOVERY_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_RECOVERY_CHARACTERS = 12
+_RECOVERY_CHARACTERS = 24
+_GROUP_CHARACTERS = 4
 
 
 async def begin(connection: Connection, vault: Vault, merchant_id: str, person_id: str) -> None:
@@ -68,7 +69,8 @@ async def renew_recovery(connection: Connection, vault: Vault, merchant_id: str,
         await connection.execute(
             store.RECOVERY_INSERT, merchant_id, person_id, _recovery_hash(vault, person_id, code)
         )
-    return ["-".join((code[:4], code[4:8], code[8:])) for code in codes]
+    groups = range(0, _RECOVERY_CHARACTERS, _GROUP_CHARACTERS)
+    return ["-".join(code[at : at + _GROUP_CHARACTERS] for at in groups) for code in codes]
 
 
 async def forget(connection: Connection, merchant_id: str, person_id: str) -> None:

@@ -174,6 +174,10 @@ class Sessions:
         """End a session and tell whose it was; None where there is none."""
         return await connection.fetchrow(store.SESSION_END_BY_HASH, self._vault.hash(token))
 
+    async def end_one(self, connection: Connection, me: SignedIn, session_id: str) -> None:
+        """End one of a person's sessions; nothing happens where there is none of that name."""
+        await connection.execute(store.SESSION_END, me.merchant_id, me.person_id, session_id)
+
     async def end_others(self, connection: Connection, me: SignedIn) -> None:
         await connection.execute(store.SESSIONS_END_OTHERS, me.merchant_id, me.person_id, me.session_id)
 

@@ -129,6 +129,13 @@ class Team:
             change = {"before": person["role"], "after": role.value}
             await _write(connection, merchant_id, who, "person.role_changed", person_id, **change)
 
+    async def end_sessions(self, merchant_id: str, who: str, person_id: str) -> None:
+        """Sign a person out everywhere; they may come in again. Raises NotFound."""
+        async with self._database.transaction() as connection:
+            await _locked(connection, merchant_id, person_id)
+            await connection.execute(store.SESSIONS_END, merchant_id, person_id)
+            await _write(connection, merchant_id, who, "person.sessions_ended", person_id)
+
     async def suspend(self, merchant_id: str, who: str, person_id: str) -> None:
         """Let a person in no more, until further notice. Raises NotFound, LastOwner."""
         async with self._database.transaction() as connection:
@@ -198,14 +205,8 @@ class Team:
         await connection.execute(store.SESSIONS_END, link.merchant_id, person_id)
         if link.forget_factor:
             await second_factor.forget(connection, link.merchant_id, person_id)
-        await _write(
-            connection,
-            link.merchant_id,
-            link.email,
-            "person.password_set",
-            person_id,
-            by_link_of=link.made_by,
-        )
+        who = (link.merchant_id, link.email)
+        await _write(connection, *who, "person.password_set", person_id, by_link_of=link.made_by)
 
     async def _make_link(
         self,

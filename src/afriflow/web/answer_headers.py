@@ -5,8 +5,9 @@ from typing import Any
 from afriflow.web.pace import Level
 
 # Nothing at all: an answer that is no page of ours is shown to nobody. Pages bring a policy of their own.
-_NOTHING = b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_NOTHING = b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 _HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"cache-control", b"no-store"),  # names, masked numbers, amounts; what may be kept says so itself
     (b"content-security-policy", _NOTHING),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),  # the address of a payment page is its key

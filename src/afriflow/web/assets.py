@@ -13,7 +13,11 @@ from litestar.params import FromPath
 
 from afriflow.core.errors import NotFound
 
-_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml; charset=utf-8",
+}
 # The name holds the content's hash: what was loaded once never changes.
 _FOR_EVER = "public, max-age=31536000, immutable"
 

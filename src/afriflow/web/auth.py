@@ -19,6 +19,7 @@ from afriflow.core.transaction import Mode
 from afriflow.merchants.api_keys import caller_of_key
 from afriflow.merchants.keys import Caller
 from afriflow.merchants.sessions import SignedIn
+from afriflow.web.cookie import cookie_name
 from afriflow.web.form import asked_by_itself, changes_something, require_form_token
 from afriflow.web.pace import require_key_pace
 from afriflow.web.prove import require_fresh_proof
@@ -57,9 +58,10 @@ async def require_person(connection: Asgi, handler: BaseRouteHandler) -> None:
     token = session_token(connection)
     if not token:
         raise Unauthenticated
-    door = connection.app.state.house.people.door
-    me: SignedIn = await door.who_has(token, by_itself=asked_by_itself(connection))
-    mode = Mode.LIVE if connection.cookies.get(MODE_COOKIE) == "live" else Mode.TEST
+    house: Assembly = connection.app.state.house
+    me = await house.people.door.who_has(token, by_itself=asked_by_itself(connection))
+    mode_cookie = connection.cookies.get(cookie_name(house.settings, MODE_COOKIE))
+    mode = Mode.LIVE if mode_cookie == Mode.LIVE else Mode.TEST
     connection.scope["state"]["me"] = me
     needed = _admit(connection, handler, me.caller(mode))
     if mode is Mode.LIVE and needed is not None and me.second_factor_wanted and not me.second_factor:

@@ -3,12 +3,13 @@
 from typing import Any
 
 from litestar import Controller, Request, Response, get, post
+from litestar.params import FromPath
 
 from afriflow.core.errors import InvalidRequest, WrongProof
 from afriflow.core.language import say
 from afriflow.merchants.totp import app_link, in_base32
 from afriflow.web.auth import House, Me, Who, require_person
-from afriflow.web.dashboard import dashboard_page
+from afriflow.web.dashboard import dashboard_page, read_id
 from afriflow.web.form import read_form, require_own_page
 from afriflow.web.render import go_to, page_language
 from afriflow.web.session_cookie import change_token
@@ -100,7 +101,13 @@ class OwnPages(Controller):
         change_token(request, token)
         return dashboard_page(request, caller, "recovery_codes.html", codes=codes)
 
-    @post("/sessions/end-others", permission=None)
+    @post("/sessions/{session_id:str}/end", permission=None, fresh_proof=True)
+    async def end_session(self, house: House, me: Me, session_id: FromPath[str]) -> Response[None]:
+        """Sign out at one place."""
+        await house.people.own_account.end_session(me, read_id(session_id))
+        return go_to(f"{_HERE}?done=session")
+
+    @post("/sessions/end-others", permission=None, fresh_proof=True)
     async def end_others(self, request: Request[Any, Any, Any], house: House, me: Me) -> Response[None]:
         """Sign out everywhere else."""
         change_token(request, await house.people.own_account.end_other_sessions(me))

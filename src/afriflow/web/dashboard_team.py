@@ -80,6 +80,14 @@ class TeamPages(Controller):
         change = house.people.team.change_role(caller.merchant_id, caller.who, read_id(person_id), role)
         return await _done(change, "role")
 
+    @post("/{person_id:str}/end-sessions", permission=Permission.TEAM_WRITE)
+    async def end_sessions(self, house: House, caller: Who, person_id: FromPath[str]) -> Response[None]:
+        """Sign somebody out everywhere."""
+        return await _done(
+            house.people.team.end_sessions(caller.merchant_id, caller.who, read_id(person_id)),
+            "sessions_ended",
+        )
+
     @post("/{person_id:str}/suspend", permission=Permission.TEAM_WRITE)
     async def suspend(self, house: House, caller: Who, person_id: FromPath[str]) -> Response[None]:
         """Let somebody in no more, until further notice."""

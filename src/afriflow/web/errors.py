@@ -77,6 +77,7 @@ def problem(request: Request[Any, Any, Any], error: errors.AfriFlowError) -> Res
 
 def answer(request: Request[Any, Any, Any], error: errors.AfriFlowError) -> Response[Any]:
     """Say no to whoever asked: a page to people, who are sent to sign in where that helps, a document to programs."""
+    cast("dict[str, Any]", request.scope).setdefault("state", {})["refused"] = error.code  # for the journal
     path = request.url.path
     # A page that asks for its region anew takes no other page in its place: it stays as it is until the next click.
     is_page = (path == "/" or path.startswith(("/pay/", "/dashboard"))) and not asked_by_itself(request)

@@ -24,11 +24,13 @@ _FIELDS_MAX = 50
 _CHARACTERS_MAX = 5_000  # a private key of 4096 bits, as PEM, has 3 300
 # What `with_form_token` puts into forms, and `require_form_token` wants back.
 FORM_FIELD = "form_token"
+# What these hold is nobody's business but its owner's: neither trimmed nor looked through.
+PASSWORD_FIELDS = frozenset({"password", "old", "new", "again", "fresh_proof"})
 _FORM = re.compile(r'<form\b[^>]*\bmethod="post"[^>]*>')
 
 
 async def read_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
-    """Give a form's fields in order, trimmed.
+    """Give a form's fields in order, trimmed but for passwords, which are taken as they were typed.
 
     Raises UnsupportedMediaType, MalformedBody, PanNotAllowed, InvalidRequest (a text that PostgreSQL or a person
     cannot hold).
@@ -43,13 +45,13 @@ async def read_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
         )
     except (UnicodeError, ValueError) as error:
         raise MalformedBody(reason="not a form") from error
-    trimmed = [(name, value.strip()) for name, value in pairs]
-    if any("\x00" in value or len(value) > _CHARACTERS_MAX for _, value in trimmed):
+    read = [(name, value if name in PASSWORD_FIELDS else value.strip()) for name, value in pairs]
+    if any("\x00" in value or len(value) > _CHARACTERS_MAX for _, value in read):
         raise InvalidRequest([FieldError("", "invalid_text")])
-    for name, value in trimmed:
-        if "password" not in name and holds_pan(value):  # what a password looks like is nobody's business
+    for name, value in read:
+        if name not in PASSWORD_FIELDS and holds_pan(value):
             raise PanNotAllowed(pointer=f"/{name[:40]}")
-    return trimmed
+    return read
 
 
 async def read_form(request: Request[Any, Any, Any]) -> dict[str, str]:

@@ -70,10 +70,20 @@ class Journal:
             HTTP.labels(method, route, f"{status // 100}xx").observe(seconds)
         if route.startswith(_QUIET):
             return
-        caller = scope.get("state", {}).get("caller")
-        who = {} if caller is None else {"merchant_id": caller.merchant_id, "mode": caller.mode.value}
         facts = {"method": method, "route": route, "status": status, "duration_ms": int(seconds * 1000)}
-        _log.info("request", **{**found, **who, **facts})
+        _log.info("request", **{**found, **_who(scope.get("state", {})), **facts})
+
+
+def _who(state: Mapping[str, Any]) -> dict[str, str]:
+    """Tell who asked, as far as that is known, and with which code they were refused; never by name or address."""
+    told: dict[str, str] = {}
+    if (caller := state.get("caller")) is not None:
+        person = state.get("me")
+        told |= {"merchant_id": caller.merchant_id, "mode": caller.mode.value}
+        told["who"] = person.person_id if person is not None else caller.who
+    if "refused" in state:
+        told["refused"] = state["refused"]
+    return told
 
 
 def _route(scope: Any) -> str:

@@ -19,6 +19,7 @@ from litestar.datastructures import Cookie
 from afriflow.core.language import LANGUAGES, choose_language, keys, say
 from afriflow.core.operator import operators
 from afriflow.web.assets import asset_url
+from afriflow.web.cookie import cookie_name, make_cookie
 from afriflow.web.form import read_query, with_form_token
 
 LANGUAGE_COOKIE = "afriflow_language"
@@ -108,7 +109,8 @@ def render_error(
 
 def page_language(request: Request[Any, Any, Any], default: str) -> str:
     """Choose a page's language: what the reader clicked, now or before, else the browser's wish, else `default`."""
-    for clicked in (read_query(request, "language"), request.cookies.get(LANGUAGE_COOKIE)):
+    kept = request.cookies.get(cookie_name(request.app.state.house.settings, LANGUAGE_COOKIE))
+    for clicked in (read_query(request, "language"), kept):
         if clicked in LANGUAGES:
             return clicked
     return choose_language(request.headers.get("accept-language"), default)
@@ -123,17 +125,7 @@ def _kept_choice(request: Request[Any, Any, Any]) -> list[Cookie]:
     clicked = read_query(request, "language")
     if clicked not in LANGUAGES:
         return []
-    secure = request.app.state.house.settings.base_url.startswith("https:")
-    return [
-        Cookie(
-            LANGUAGE_COOKIE,
-            value=clicked,
-            max_age=_YEAR_SECONDS,
-            httponly=True,
-            samesite="lax",
-            secure=secure,
-        )
-    ]
+    return [make_cookie(request.app.state.house.settings, LANGUAGE_COOKIE, clicked, seconds=_YEAR_SECONDS)]
 
 
 @cache

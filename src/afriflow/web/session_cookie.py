@@ -8,31 +8,20 @@ from litestar.datastructures import Cookie, MutableScopeHeaders
 from litestar.types import Message, Scope
 
 from afriflow.settings import Settings
+from afriflow.web.cookie import cookie_name, make_cookie
 
+_NAME = "afriflow_session"
 _STATE = "new_session_token"
-
-
-def session_cookie_name(settings: Settings) -> str:
-    """Name it so that, under TLS, no other host and no plain HTTP can set it (RFC 6265bis §4.1.3.2)."""
-    return "__Host-afriflow_session" if _tls(settings) else "afriflow_session"
 
 
 def session_token(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
     """Give what the browser brought."""
-    return connection.cookies.get(session_cookie_name(connection.app.state.house.settings))
+    return connection.cookies.get(cookie_name(connection.app.state.house.settings, _NAME))
 
 
 def session_cookie(settings: Settings, token: str) -> Cookie:
     """Make the cookie of a session; an empty token takes it away."""
-    return Cookie(
-        session_cookie_name(settings),
-        value=token,
-        path="/",
-        max_age=settings.dashboard_session_seconds if token else 0,
-        httponly=True,
-        samesite="lax",
-        secure=_tls(settings),
-    )
+    return make_cookie(settings, _NAME, token, seconds=settings.dashboard_session_seconds if token else 0)
 
 
 def change_token(request: Request[Any, Any, Any], token: str) -> None:
@@ -47,7 +36,3 @@ async def send_new_token(message: Message, scope: Scope) -> None:
         settings = scope["litestar_app"].state.house.settings
         header = session_cookie(settings, token).to_header(header="")
         MutableScopeHeaders.from_message(message).add("set-cookie", header)
-
-
-def _tls(settings: Settings) -> bool:
-    return settings.base_url.startswith("https:")

@@ -5,13 +5,13 @@ from urllib.parse import urlencode
 
 from litestar import Request, Response, get, post
 from litestar.background_tasks import BackgroundTask
-from litestar.datastructures import Cookie
 
 from afriflow.core.errors import Unauthenticated, WrongProof
 from afriflow.core.language import keys, say
 from afriflow.core.transaction import Mode
 from afriflow.merchants.sessions import Browser
 from afriflow.web.auth import MODE_COOKIE, House, require_person
+from afriflow.web.cookie import make_cookie
 from afriflow.web.form import read_form, read_query, require_own_page
 from afriflow.web.render import go_to, page_language, render
 from afriflow.web.session_cookie import session_cookie, session_token
@@ -93,7 +93,10 @@ async def go_out(request: Request[Any, Any, Any], house: House) -> Response[None
     token = session_token(request)
     if token:
         await house.people.door.leave(token)
-    return go_to(f"{HOME}/sign-in", session_cookie(house.settings, ""))
+    gone = go_to(f"{HOME}/sign-in", session_cookie(house.settings, ""))
+    # What the browser holds of the pages, also of those that Back would show, goes with the session.
+    gone.headers["clear-site-data"] = '"cache", "storage"'
+    return gone
 
 
 @post(f"{HOME}/mode", include_in_schema=False, permission=None, guards=[require_own_page, require_person])
@@ -101,17 +104,7 @@ async def switch_mode(request: Request[Any, Any, Any], house: House) -> Response
     """Look at the other world; ids of one mean nothing in the other, so it begins at the list."""
     form = await read_form(request)
     mode = Mode.LIVE if form.get("mode") == Mode.LIVE else Mode.TEST
-    secure = house.settings.base_url.startswith("https:")
-    cookie = Cookie(
-        MODE_COOKIE,
-        value=mode.value,
-        path=HOME,
-        max_age=_YEAR_SECONDS,
-        httponly=True,
-        samesite="lax",
-        secure=secure,
-    )
-    return go_to(HOME, cookie)
+    return go_to(HOME, make_cookie(house.settings, MODE_COOKIE, mode.value, seconds=_YEAR_SECONDS))
 
 
 @get("/", include_in_schema=False, public="sends on to the dashboard")
