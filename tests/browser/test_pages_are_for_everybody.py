@@ -65,6 +65,7 @@ async def test_the_dashboard_is_accessible(
         "/providers",
         "/webhooks",
         "/keys",
+        "/settings",
         "/providers/new?provider=pawapay",
         "?q=nobody-has-this",
         f"/transactions/{demo['first_payment']}",

@@ -10,7 +10,7 @@ from afriflow.core.language import LANGUAGES, keys
 from afriflow.core.transaction import AttemptStatus, TransactionStatus
 
 WEB = Path(__file__).parents[2] / "src" / "afriflow" / "web"
-_ASKED = re.compile(r"say\(\s*['\"]((?:page|dashboard)\.[a-z_]+)['\"]\s*[,)]")
+_ASKED = re.compile(r"say\(\s*['\"]((?:page|pay|dashboard|settings)\.[a-z_]+)['\"]\s*[,)]")
 
 
 def facts_of(sentence: str) -> set[str]:

@@ -20,7 +20,7 @@ VERSIONS = Path(str(migrations.__file__)).parent / "versions"
 # These stay small whatever is sold; every other table grows with payments, with time or with merchants.
 SMALL = {
     *("merchants", "api_keys", "people", "provider_accounts", "merchant_policies", "routing_rules"),
-    *("webhook_endpoints", "audits", "audit_heads", "violations", "data_keys"),
+    *("webhook_endpoints", "audits", "audit_heads", "violations", "data_keys", "brands"),
 }
 _REMOVES = {"drop_table", "drop_column", "drop_constraint", "rename_table", "alter_column", "drop_index"}
 _WRITES = re.compile(r"\s*(UPDATE|DELETE FROM|LOCK|VACUUM|CLUSTER|REINDEX)\b", re.IGNORECASE)

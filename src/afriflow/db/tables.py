@@ -207,6 +207,23 @@ merchant_policies = Table(
     CheckConstraint("second_factor IN ('nobody', 'money', 'everybody')", name="second_factor"),
 )
 
+brands = Table(  # how a merchant looks to its payers; one without a row looks as we do
+    "brands",
+    metadata,
+    _merchant(),
+    Column("public_name", Text, nullable=False, server_default=""),
+    Column("accent", Text),
+    Column("support_phone", Text, nullable=False, server_default=""),
+    Column("support_whatsapp", Text, nullable=False, server_default=""),
+    Column("support_email", Text, nullable=False, server_default=""),
+    Column("logo", LargeBinary),  # drawn by us, never as it came
+    Column("logo_hash", Text),
+    Column("updated_by", Text, nullable=False),
+    _time("updated_at"),
+    PrimaryKeyConstraint("merchant_id"),
+    CheckConstraint("(logo IS NULL) = (logo_hash IS NULL)", name="logo"),
+)
+
 data_keys = (
     Table(  # what a merchant's secrets are sealed with, each wrapped by a key that is not in the database
         "data_keys",

@@ -19,7 +19,7 @@ _TYPES = {
     ".svg": "image/svg+xml; charset=utf-8",
 }
 # The name holds the content's hash: what was loaded once never changes.
-_FOR_EVER = "public, max-age=31536000, immutable"
+FOR_EVER = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ async def give_asset(request: Request[Any, Any, Any], name: FromPath[str]) -> Re
     asset = _by_url().get(f"/static/{name}")
     if asset is None:
         raise NotFound(id=name)
-    headers = {"cache-control": _FOR_EVER, "vary": "accept-encoding"}
+    headers = {"cache-control": FOR_EVER, "vary": "accept-encoding"}
     if "gzip" in request.headers.get("accept-encoding", ""):
         return Response(
             asset.gzipped, media_type=asset.media_type, headers={**headers, "content-encoding": "gzip"}

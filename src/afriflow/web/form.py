@@ -1,10 +1,12 @@
 """How a page's form is read, and when we believe that it was our own page that sent it."""
 
 import hmac
+import io
 import re
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
+import multipart
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
@@ -26,25 +28,23 @@ _CHARACTERS_MAX = 5_000  # a private key of 4096 bits, as PEM, has 3 300
 FORM_FIELD = "form_token"
 # What these hold is nobody's business but its owner's: neither trimmed nor looked through.
 PASSWORD_FIELDS = frozenset({"password", "old", "new", "again", "fresh_proof"})
+_WITH_FILE = "multipart/form-data"
 _FORM = re.compile(r'<form\b[^>]*\bmethod="post"[^>]*>')
 
 
 async def read_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
-    """Give a form's fields in order, trimmed but for passwords, which are taken as they were typed.
+    """Give a form's fields in order, trimmed but for passwords; a file among them is not one (`read_file`).
 
-    Raises UnsupportedMediaType, MalformedBody, PanNotAllowed, InvalidRequest (a text that PostgreSQL or a person
-    cannot hold).
+    Only a route that says `takes_file=True` is sent files. Raises UnsupportedMediaType, MalformedBody, PanNotAllowed,
+    InvalidRequest (a text that PostgreSQL or a person cannot hold).
     """
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/x-www-form-urlencoded":
+    content_type = _content_type(request)
+    if content_type == _WITH_FILE and request.route_handler.opt.get("takes_file"):
+        pairs = [(part.name or "", part.value) for part in await _parts(request) if not part.filename]
+    elif content_type == "application/x-www-form-urlencoded":
+        pairs = await _urlencoded(request)
+    else:
         raise UnsupportedMediaType
-    body = await request.body()
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS_MAX
-        )
-    except (UnicodeError, ValueError) as error:
-        raise MalformedBody(reason="not a form") from error
     read = [(name, value if name in PASSWORD_FIELDS else value.strip()) for name, value in pairs]
     if any("\x00" in value or len(value) > _CHARACTERS_MAX for _, value in read):
         raise InvalidRequest([FieldError("", "invalid_text")])
@@ -52,6 +52,13 @@ async def read_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
         if name not in PASSWORD_FIELDS and holds_pan(value):
             raise PanNotAllowed(pointer=f"/{name[:40]}")
     return read
+
+
+async def read_file(request: Request[Any, Any, Any], name: str) -> bytes:
+    """Give the file of a form's field, whatever it calls itself; empty where none was chosen. Raises MalformedBody."""
+    if _content_type(request) != _WITH_FILE:
+        return b""
+    return next((part.raw for part in await _parts(request) if part.name == name and part.filename), b"")
 
 
 async def read_form(request: Request[Any, Any, Any]) -> dict[str, str]:
@@ -115,3 +122,34 @@ def with_form_token(request: Request[Any, Any, Any], page: str, session_id: str)
 def _form_token(request: Request[Any, Any, Any], session_id: str) -> str:
     """Derive it from the session, whose token may change while a form is open in another tab."""
     return request.app.state.house.vault.hash(f"form {session_id}").hex()[:32]
+
+
+def _content_type(request: Request[Any, Any, Any]) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _urlencoded(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
+    body = await request.body()
+    try:
+        return parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS_MAX
+        )
+    except (UnicodeError, ValueError) as error:
+        raise MalformedBody(reason="not a form") from error
+
+
+async def _parts(request: Request[Any, Any, Any]) -> list[multipart.MultipartPart]:
+    """Take a body apart, in memory: the route bounds it."""
+    body = await request.body()
+    _, options = request.content_type
+    try:
+        parser = multipart.MultipartParser(
+            io.BytesIO(body),
+            options.get("boundary", ""),
+            strict=True,
+            part_limit=_FIELDS_MAX,
+            spool_limit=len(body),
+        )
+        return list(parser)
+    except (UnicodeError, ValueError) as error:  # MultipartError is one
+        raise MalformedBody(reason="not a form") from error

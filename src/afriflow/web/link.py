@@ -12,8 +12,10 @@ from afriflow.core.language import say
 from afriflow.core.money import Money, read_amount
 from afriflow.core.transaction import Mode
 from afriflow.ledger.present import show_amount
+from afriflow.merchants.brand import brand_of
 from afriflow.web.api_links import show_link
 from afriflow.web.auth import House
+from afriflow.web.brand import look_of
 from afriflow.web.form import read_form
 from afriflow.web.render import go_to, page_language, render
 
@@ -67,6 +69,8 @@ async def _page(
     row, caller = await house.links.find(_cut(token))
     shown = show_link(house, caller, row)
     language = page_language(request, row["language"])
+    async with house.database.connection() as connection:
+        brand = await brand_of(connection, caller.merchant_id)
 
     def displayed(amount_minor: int | None) -> str:
         return "" if amount_minor is None else show_amount(Money(amount_minor, row["currency"]), language)
@@ -77,7 +81,8 @@ async def _page(
         "link.html",
         language,
         status=422 if wrong else 200 if shown.status == "active" else 410,
-        merchant=caller.merchant_name,
+        **look_of(brand, caller.merchant_id),
+        about="",
         shown=shown,
         amount=displayed(shown.amount),
         sign=displayed(0).replace("0", "").strip(" .,"),

@@ -1,6 +1,6 @@
 """Which pages there are for people: the payer's page, the dashboard, and what both load."""
 
-from afriflow.web import link, live, pay, sign_in, welcome
+from afriflow.web import brand, link, live, pay, sign_in, welcome
 from afriflow.web.assets import give_asset
 from afriflow.web.dashboard import PaymentList
 from afriflow.web.dashboard_account import AccountPages
@@ -11,12 +11,15 @@ from afriflow.web.dashboard_links import LinkPages
 from afriflow.web.dashboard_me import OwnPages
 from afriflow.web.dashboard_out import MoneyOutPages
 from afriflow.web.dashboard_payment import PaymentPages
+from afriflow.web.dashboard_settings import SettingsPages
 from afriflow.web.dashboard_setup import ProviderPages, WebhookPages
 from afriflow.web.dashboard_team import TeamPages
 from afriflow.web.dashboard_views import ViewPages
 
 PAGES = [
     give_asset,
+    brand.give_accent,
+    brand.give_logo,
     pay.show,
     pay.give,
     pay.state,
@@ -48,4 +51,5 @@ PAGES = [
     AuditLogPages,
     TeamPages,
     OwnPages,
+    SettingsPages,
 ]

@@ -30,9 +30,11 @@ from afriflow.ledger.method import known_phone
 from afriflow.ledger.present import ShownAttempt, Transaction, show_transaction
 from afriflow.ledger.present_action import say_action
 from afriflow.ledger.search import attempts_of, read_by_token
+from afriflow.merchants.brand import Brand, brand_of
 from afriflow.merchants.keys import caller_of_merchant
 from afriflow.routing.offer import Offer
 from afriflow.web.auth import House, Who
+from afriflow.web.brand import look_of
 from afriflow.web.form import read_form, read_query
 from afriflow.web.render import go_to, page_language, render
 
@@ -65,6 +67,7 @@ class Visit:
     """A payment as the holder of its link sees it."""
 
     caller: Who
+    brand: Brand
     row: Record
     attempts: Sequence[Record]
     in_time: bool
@@ -169,7 +172,8 @@ async def _visit(house: House, token: str) -> Visit:
         row = await read_by_token(connection, token.replace("\x00", "")[:100])
         attempts = await attempts_of(connection, row["merchant_id"], row["id"])
         caller = await caller_of_merchant(connection, row["merchant_id"], Mode(row["mode"]), "payer")
-    return Visit(caller, row, attempts, row["expires_at"] > house.clock.now())
+        brand = await brand_of(connection, row["merchant_id"])
+    return Visit(caller, brand, row, attempts, row["expires_at"] > house.clock.now())
 
 
 def _confirmation(form: dict[str, str]) -> ConfirmRequest:
@@ -209,7 +213,7 @@ async def _page(request: Request[Any, Any, Any], house: House, visit: Visit, typ
         "pay.html",
         language,
         status=422 if typed.wrong else 200,
-        merchant=visit.caller.merchant_name,
+        **look_of(visit.brand, row["merchant_id"]),
         shown=shown,
         panel=panel,
         state=visit.state,
@@ -229,6 +233,7 @@ async def _page(request: Request[Any, Any, Any], house: House, visit: Visit, typ
         ussd=_ussd_of(shown),
         paid=_paid(shown),
         back_url=row["return_url"] if panel == "succeeded" else (row["cancel_url"] or row["return_url"]),
+        about=say("pay.about", language, amount=shown.amount_display, reference=row["reference"]),
         test=row["mode"] == Mode.TEST,
     )
 
