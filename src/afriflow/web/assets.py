@@ -13,9 +13,10 @@ from litestar.params import FromPath
 
 from afriflow.core.errors import NotFound
 
+# The framework adds the charset of text/.
 _TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css",
+    ".js": "text/javascript",
     ".svg": "image/svg+xml; charset=utf-8",
 }
 # The name holds the content's hash: what was loaded once never changes.
