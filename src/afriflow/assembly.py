@@ -52,8 +52,9 @@ from afriflow.routing.announce import Announcer
 from afriflow.routing.circuit import BreakerLimits
 from afriflow.routing.health import Health
 from afriflow.routing.refresh import Refresher
+from afriflow.routing.rehearse import Rehearser, put_rehearser
 from afriflow.routing.route import Router
-from afriflow.routing.standing import StandingLimits, Weigher
+from afriflow.routing.standing import Weigher, standing_limits
 from afriflow.settings import Settings
 
 
@@ -87,6 +88,7 @@ class Assembly(Ground):
     """Every station of this process."""
 
     router: Router
+    rehearser: Rehearser
     announcer: Announcer
     recorder: Recorder
     creator: Creator
@@ -126,8 +128,8 @@ def put_together(ground: Ground) -> Assembly:
     accounts, factory = ground.accounts, ground.factory
     vault, lease = ground.vault, settings.send_lease_seconds
     first_check, base_url = settings.follow_ladder_seconds[0], settings.base_url
-    standing_limits = _standing_limits(settings)
-    router = Router(database, accounts, ground.health, clock, standing_limits)
+    there = (database, accounts, factory)
+    router = Router(database, accounts, ground.health, clock, standing_limits(settings))
     recorder = Recorder(ids, clock, base_url)
     out_recorder = OutRecorder(ids, clock, recorder)
     planner = Planner(ids, vault, base_url, lease, first_check)
@@ -144,9 +146,7 @@ def put_together(ground: Ground) -> Assembly:
         cache_seconds=settings.idempotency_cache_seconds,
     )
     orders = (recorder, out_recorder, planner, out_planner)
-    follower = Follower(
-        database, accounts, factory, *orders, sender, bulkheads, clock, _follow_limits(settings)
-    )
+    follower = Follower(*there, *orders, sender, bulkheads, clock, _follow_limits(settings))
     code_giver = CodeGiver(database, factory, recorder, follower, sender, clock)
     paying, look_alikes = (router, recorder, planner, sender), LookAlikes(vault, settings.look_alike_seconds)
     beside = (look_alikes, PromptLimit(vault, _prompt_limits(settings)), ids, clock)
@@ -160,6 +160,7 @@ def put_together(ground: Ground) -> Assembly:
     return Assembly(
         **{field.name: getattr(ground, field.name) for field in fields(ground)},
         router=router,
+        rehearser=put_rehearser(router, clock, settings),
         announcer=announcer,
         recorder=recorder,
         creator=creator,
@@ -170,10 +171,8 @@ def put_together(ground: Ground) -> Assembly:
         disburser=disburser,
         batcher=Batcher(disburser),
         giver_back=GiverBack(disburser),
-        receiver=Receiver(database, accounts, factory, vault, ids, clock),
-        processor=Processor(
-            database, accounts, factory, vault, recorder, out_recorder, follower.check, clock
-        ),
+        receiver=Receiver(*there, vault, ids, clock),
+        processor=Processor(*there, vault, recorder, out_recorder, follower.check, clock),
         targets=targets,
         deliverer=deliverer,
         prober=Prober(database, vault, ids, clock, deliverer),
@@ -183,9 +182,9 @@ def put_together(ground: Ground) -> Assembly:
         reminder=Reminder(database),
         resolver=Resolver(database, recorder, out_recorder, clock),
         auditor=Auditor(database),
-        refresher=Refresher(database, accounts, factory),
+        refresher=Refresher(*there),
         forgetter=Forgetter(database, clock, _retention(settings)),
-        weigher=Weigher(database, standing_limits),
+        weigher=Weigher(database, router.standing_limits),
         people=put_people(database, ground.vault, ids, clock, settings),
         checkout_limits=limits,
         measure=Measure(database, ground.redis, ground.health, settings.metrics_fresh_seconds),
@@ -236,15 +235,6 @@ def breaker_limits(settings: Settings) -> BreakerLimits:
         probes=settings.breaker_probes,
         lease_seconds=settings.send_lease_seconds,
         slow_seconds=settings.breaker_slow_seconds,
-    )
-
-
-def _standing_limits(settings: Settings) -> StandingLimits:
-    return StandingLimits(
-        settings.standing_half_life_seconds,
-        settings.standing_prior_outcomes,
-        settings.standing_prior_percent,
-        settings.standing_behind_percent,
     )
 
 

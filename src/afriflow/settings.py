@@ -258,6 +258,16 @@ class Settings:
         20, "points behind the best at which an account is asked last: three failures in a row, or 3 in 10"
     )
 
+    rehearsal_days: int = _setting(
+        7, "rules are tried on so many days of payments: a week has every kind of day"
+    )
+    rehearsal_payments_max: int = _setting(
+        10_000, "of these the newest: a share of one in a thousand is still seen ten times"
+    )
+    rehearsal_seconds_max: float = _setting(
+        5.0, "a person waits for it, and what was looked at until then is shown"
+    )
+
     shutdown_notice_seconds: float = _setting(
         5.0,
         "how long a process that was told to go still answers, while /health/ready says 503: longer than a balancer "

@@ -67,6 +67,8 @@ async def test_the_dashboard_is_accessible(
         "/keys",
         "/settings",
         "/providers/new?provider=pawapay",
+        "/routing?means=SN/orange_sn&amount=5000",
+        "/routing/replay",
         "?q=nobody-has-this",
         f"/transactions/{demo['first_payment']}",
     ):

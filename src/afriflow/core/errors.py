@@ -9,7 +9,7 @@ AfriFlowError
 │   ├── ProofWanted, SecondFactorWanted   403 a person proves more before this
 │   ├── WrongProof, LinkSpent   422, 410 a password, code or link that lets nobody in
 │   ├── NotFound                404, also for what belongs to somebody else
-│   ├── Conflict                409 reference taken, not cancellable, not confirmable, key in flight, last owner
+│   ├── Conflict                409 reference taken, not cancellable, not confirmable, key in flight, last owner, rules changed
 │   ├── LinkClosed              410 a payment link that nobody can pay through any more
 │   ├── KeyReused               422
 │   ├── InvalidOtp, CodeNotPassedOn   422, 503 the payer's code did nothing; it may be given again
@@ -265,6 +265,12 @@ class AddressTaken(Conflict):
     """The e-mail address has an account already."""
 
     code = "address_taken"
+
+
+class RulesChanged(Conflict):
+    """The routing rules, or their draft, are not any more as they were seen."""
+
+    code = "rules_changed"
 
 
 class LastOwner(Conflict):

@@ -247,6 +247,18 @@ routing_rules = Table(
     PrimaryKeyConstraint("merchant_id", "mode"),
 )
 
+routing_drafts = Table(  # rules in the making, until they are put in force or thrown away
+    "routing_drafts",
+    metadata,
+    _merchant(),
+    *_mode(),
+    _json("rules", nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("by", Text, nullable=False),
+    _time("at"),
+    PrimaryKeyConstraint("merchant_id", "mode"),
+)
+
 # ── payments ────────────────────────────────────────────────────────────────────────────────────────────────────
 payment_methods = Table(
     "payment_methods",

@@ -91,7 +91,8 @@ def choose(
     contracts: the merchant's accounts of the right mode, by priority. unhealthy_until: breakers that are
     open. tried: accounts that this payment has already been with. peers: how to compare how they have done lately.
     """
-    rule = next((item for item in rules.rules if _fits(item, wish)), Rule())
+    at = fitting(rules, wish)
+    rule = Rule() if at is None else rules.rules[at]
     able: list[Candidate] = []
     left_out: list[Verdict] = []
     for contract in contracts:
@@ -130,6 +131,11 @@ def _verdict(rank: int, ranked: Sequence[_Ranked]) -> Verdict:
     facts = {} if item.score is None else {"percent": item.score.percent, "outcomes": item.score.outcomes}
     code = "chosen" if rank == 1 else "behind" if item.is_behind else "ranked"
     return Verdict(account.provider, account.id, code, facts, rank)
+
+
+def fitting(rules: Rules, wish: Wish) -> int | None:
+    """Tell which rule decides: the index of the first that fits."""
+    return next((index for index, item in enumerate(rules.rules) if _fits(item, wish)), None)
 
 
 def route_of(account: Account, spec: Spec, money: Money, method: PaymentMethod) -> Route | None:

@@ -13,6 +13,7 @@ from afriflow.db.engine import Database
 from afriflow.merchants.accounts import Contract
 from afriflow.merchants.standing import Standing
 from afriflow.routing import store
+from afriflow.settings import Settings
 
 # After so many half-lives an end weighs 6 % of itself: it is not looked for any more.
 _HALF_LIVES = 4
@@ -27,6 +28,15 @@ class StandingLimits:
     prior_outcomes: int
     prior_percent: int
     behind_percent: int
+
+
+def standing_limits(settings: Settings) -> StandingLimits:
+    return StandingLimits(
+        settings.standing_half_life_seconds,
+        settings.standing_prior_outcomes,
+        settings.standing_prior_percent,
+        settings.standing_behind_percent,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from afriflow.core.errors import FieldError, InvalidRequest
 from afriflow.core.permission import Permission
 from afriflow.ledger.present import show_routing
 from afriflow.routing.choose import Wish
-from afriflow.routing.route import put_rules, rules_of
+from afriflow.routing.rehearse import Rehearsal
+from afriflow.routing.route import rules_of
 from afriflow.routing.rules import Rules
 from afriflow.web.auth import House, Who, require_key
 
@@ -32,7 +33,7 @@ class RoutingController(Controller):
     async def put_rules(self, house: House, caller: Who, data: JSONBody[Rules]) -> Rules:
         """Replace all rules of the key's mode."""
         async with house.database.transaction() as connection:
-            await put_rules(connection, caller, data)
+            await house.router.put_rules(connection, caller, data)
         return data
 
     @post(
@@ -49,3 +50,13 @@ class RoutingController(Controller):
         wish = Wish(checkout.money, checkout.method, has_otp=checkout.otp is not None)
         decision = await house.router.consider(caller, wish)
         return show_routing(decision.stored(), checkout.language) or {}
+
+    @post(
+        "/replay",
+        permission=Permission.ROUTING_READ,
+        status_code=200,
+        summary="What other rules would have done with last week's payments",
+    )
+    async def replay(self, house: House, caller: Who, data: JSONBody[Rules]) -> Rehearsal:
+        """Try rules on the payments of the last days, with what was recorded of each, and change nothing."""
+        return await house.rehearser.rehearse(caller, data)

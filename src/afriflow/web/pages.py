@@ -11,6 +11,7 @@ from afriflow.web.dashboard_links import LinkPages
 from afriflow.web.dashboard_me import OwnPages
 from afriflow.web.dashboard_out import MoneyOutPages
 from afriflow.web.dashboard_payment import PaymentPages
+from afriflow.web.dashboard_routing import RoutingPages, RulePages
 from afriflow.web.dashboard_settings import SettingsPages
 from afriflow.web.dashboard_setup import ProviderPages, WebhookPages
 from afriflow.web.dashboard_team import TeamPages
@@ -43,6 +44,8 @@ PAGES = [
     MoneyOutPages,
     ProviderPages,
     AccountPages,
+    RoutingPages,
+    RulePages,
     WebhookPages,
     KeyPages,
     LinkPages,
