@@ -45,6 +45,7 @@ OF_BOTH_MODES = {"person_id", "invitation_id", "view_id"}
 WORDS = {"kind": "payouts"}
 # Whatever a form of the dashboard may ask for.
 FORM = {
+    "note": "a test",
     "reason": "a test",
     "proof": "a test",
     "as": "succeeded",

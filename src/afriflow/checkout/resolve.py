@@ -122,6 +122,16 @@ class Resolver:
             await self.out_recorder.review(connection, row, by=caller.who, note=note)
             await _log_out(connection, caller, row, "reviewed", {"reason": note})
 
+    async def note(self, caller: Caller, subject_id: str, text: str) -> None:
+        """Keep what a person wrote about a payment, a refund or a payout; nobody changes it any more. Raises NotFound."""
+        async with self.database.transaction() as connection:
+            if subject_id.startswith("txn_"):
+                row = await self._lock(connection, caller, subject_id)
+                await self.recorder.note(connection, row, by=caller.who, text=text)
+            else:
+                row = await self._lock_out(connection, caller, subject_id)
+                await self.out_recorder.note(connection, row, by=caller.who, text=text)
+
     def may_resolve(self, transaction: Record, attempt: Record, *, succeeded: bool) -> bool:
         """Whether a person may end this attempt so: machines had their time, nothing is on its way, and no success goes.
 

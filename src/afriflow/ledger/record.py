@@ -107,6 +107,11 @@ class Recorder:
         facts = {"by": by, "note": note, "reviewed": row["review"], "status": row["status"]}
         await self._write(connection, row, step, [(None, "Reviewed", "human", facts)])
 
+    async def note(self, connection: Connection, row: Record, *, by: str, text: str) -> None:
+        """Keep what a person wrote about a payment. row: the locked transaction, of which nothing else changes."""
+        facts = {"by": by, "text": text, "status": row["status"]}
+        await self._write(connection, row, None, [(None, "Noted", "human", facts)])
+
     async def end(
         self, connection: Connection, *, merchant_id: str, transaction_id: str, cancelled: bool
     ) -> bool:

@@ -85,6 +85,11 @@ class OutRecorder:
         facts = {"by": by, "note": note, "status": outward_status(row["status"])}
         await self._write(connection, row, step, ("Reviewed", "human", facts), None)
 
+    async def note(self, connection: Connection, row: Record, *, by: str, text: str) -> None:
+        """Keep what a person wrote about a refund or payout. row: locked."""
+        facts = {"by": by, "text": text, "status": outward_status(row["status"])}
+        await self.tell(connection, row, (), ("Noted", "human", facts))
+
     async def _look_after_cause(self, connection: Connection, row: Record, step: Step) -> None:
         """Put a payment before a person when what should have gone back by itself did not."""
         after = step.attempt.status

@@ -146,6 +146,16 @@ async def notifications_of(
     return [(row, await read_body(connection, vault, row)) for row in rows]
 
 
+async def said_about(
+    connection: Connection, vault: Vault, caller: Caller, order_id: str
+) -> tuple[list[Record], list[tuple[Record, bytes]]]:
+    """List what was said between us and its provider about one refund or payout, and what the provider sent."""
+    about = (caller.merchant_id, caller.mode, order_id)
+    logs = await connection.fetch(search_store.LOGS_OF_ORDER, *about)
+    sent = await connection.fetch(search_store.NOTIFICATIONS_OF_ORDER, *about)
+    return logs, [(row, await read_body(connection, vault, row)) for row in sent]
+
+
 async def order_of(connection: Connection, merchant_id: str, order_id: str) -> Record | None:
     """Give an order of either way, by its id: a payment's attempt, a refund or a payout."""
     query = store.ATTEMPT if order_id.startswith("att_") else store.DISBURSEMENT

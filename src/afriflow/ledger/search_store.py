@@ -104,6 +104,16 @@ UNION SELECT id FROM disbursements WHERE merchant_id = $1 AND mode = $2 AND oper
 UNION SELECT id FROM disbursements WHERE merchant_id = $1 AND mode = $2 AND batch_id = $3
 UNION SELECT id FROM disbursements WHERE merchant_id = $1 AND mode = $2 AND transaction_id = $3
 """
+# What was said about one order: an attempt, a refund or a payout.
+LOGS_OF_ORDER = """
+SELECT id, account_id, attempt_id, operation, method, url, request_headers, request_body, status, response_body,
+       error, duration_ms, created_at
+FROM provider_logs WHERE merchant_id = $1 AND mode = $2 AND attempt_id = $3 ORDER BY id
+"""
+NOTIFICATIONS_OF_ORDER = """
+SELECT merchant_id, id, provider, account_id, verdict, verdict_reason, status, outcome, body, received_at, handled_at, attempt_id
+FROM webhook_events WHERE merchant_id = $1 AND mode = $2 AND attempt_id = $3 ORDER BY id
+"""
 PHONE_IS_KNOWN = """
 SELECT EXISTS (SELECT 1 FROM payment_methods WHERE merchant_id = $1 AND mode = $2 AND msisdn_index = $3)
 """

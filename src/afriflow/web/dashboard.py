@@ -1,12 +1,13 @@
 """The dashboard's first page: find a payment; and what every page of the dashboard has around it."""
 
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from litestar import Controller, Request, Response, get
 
-from afriflow.core.errors import InvalidRequest, NotFound, Refusal
+from afriflow.core.errors import InvalidRequest, KeyInFlight, KeyReused, NotFound, Refusal
 from afriflow.core.language import keys, say
 from afriflow.core.permission import Permission
 from afriflow.core.transaction import Mode, TransactionStatus
@@ -20,6 +21,9 @@ from afriflow.web.render import go_to, page_language, render
 from afriflow.web.sign_in import HOME
 from afriflow.web.story import provider_title
 
+NOTE_CHARACTERS_MAX = 1_000
+# Whose page it is, by the beginning of an id.
+OUT_OF_PREFIX = {"pyt": "payouts", "ref": "refunds"}
 _ROWS = 25
 _ID_CHARACTERS_MAX = 64
 
@@ -103,6 +107,26 @@ def back_to(transaction_id: str, outcome: str | Refusal) -> Response[None]:
     else:
         query = {"done": outcome}
     return go_to(f"{HOME}/transactions/{read_id(transaction_id)}?{urlencode(query)}")
+
+
+def sentence_of(refusal: Refusal, language: str) -> str:
+    """Say why something was refused, to a person who stands before the form; of several faults the first."""
+    if isinstance(refusal, InvalidRequest):
+        fault = refusal.errors[0]
+        return say(f"field.{fault.code}", language, **fault.facts)
+    if isinstance(refusal, KeyReused | KeyInFlight):
+        return say("desk.form_used", language)
+    facts = dict(refusal.facts)
+    if (status := f"status.{facts.get('status')}") in keys(language):
+        facts["status"] = say(status, language)
+    return say(f"error.{refusal.code}", language, **facts)
+
+
+def read_note(form: Mapping[str, str]) -> str:
+    """Read a note as it was written, lines and all; empty when there is none, or it is too long to have been typed here."""
+    text = "\n".join(form.get("note", "").splitlines())
+    text = "".join(sign for sign in text if sign.isprintable() or sign == "\n").strip()
+    return text if len(text) <= NOTE_CHARACTERS_MAX else ""
 
 
 def _word(request: Request[Any, Any, Any]) -> str:

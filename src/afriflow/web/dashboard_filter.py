@@ -104,6 +104,16 @@ def choices(language: str) -> dict[str, Any]:
     }
 
 
+def places(language: str) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Where money can go or come from: a country's name, its code and its currencies."""
+    return sorted((_name(item, language), item.alpha2, item.currencies) for item in countries().values())
+
+
+def home_place(country: str) -> str:
+    """Give the merchant's own country and currency, as forms write them."""
+    return f"{country} {countries()[country].currencies[0]}"
+
+
 def _name(country: Any, language: str) -> str:
     return country.name_fr if language == "fr" else country.name_en
 

@@ -11,13 +11,13 @@ from afriflow.checkout.link import USES_MAX, LinkRequest
 from afriflow.core.errors import FieldError, InvalidRequest
 from afriflow.core.language import say
 from afriflow.core.money import read_amount
-from afriflow.core.operator import countries
 from afriflow.core.permission import Permission
 from afriflow.ledger.present import show_transaction
 from afriflow.ledger.search import Filter, search
 from afriflow.web.api_links import show_link, shown_links
 from afriflow.web.auth import House, Who, require_person
 from afriflow.web.dashboard import dashboard_page, read_id
+from afriflow.web.dashboard_filter import home_place, places
 from afriflow.web.form import read_form, read_query, require_own_page
 from afriflow.web.render import go_to, page_language
 from afriflow.web.sign_in import HOME
@@ -102,10 +102,6 @@ class LinkPages(Controller):
             page = await shown_links(house, caller, _ROWS, read_query(request, "cursor") or None, language)
         except InvalidRequest:  # a cursor that was cut off: begin anew
             return go_to(f"{HOME}/links")
-        places = sorted(
-            (item.name_fr if language == "fr" else item.name_en, item.alpha2, item.currencies)
-            for item in countries().values()
-        )
         return dashboard_page(
             request,
             caller,
@@ -113,17 +109,13 @@ class LinkPages(Controller):
             status=422 if wrong else 200,
             links=page.data,
             next_url=f"{HOME}/links?{urlencode({'cursor': page.next_cursor})}" if page.next_cursor else None,
-            form={"place": _home_place(caller.country), **form},
-            places=places,
+            form={"place": home_place(caller.country), **form},
+            places=places(language),
             wrong={
                 name: say(f"field.{fault.code}", language, **fault.facts)
                 for name, fault in (wrong or {}).items()
             },
         )
-
-
-def _home_place(country: str) -> str:
-    return f"{country} {countries()[country].currencies[0]}"
 
 
 def _read(form: dict[str, str]) -> _Wanted:

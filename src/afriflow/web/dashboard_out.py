@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath
 
@@ -11,12 +12,20 @@ from afriflow.core.errors import InvalidRequest, NotFound, Refusal
 from afriflow.core.permission import Permission
 from afriflow.delivery.search import deliveries_of
 from afriflow.ledger.present_out import show_disbursement
-from afriflow.ledger.search import read_cursor, story_of
+from afriflow.ledger.search import read_cursor, said_about, story_of
 from afriflow.ledger.search_out import disbursement_of, list_disbursements
 from afriflow.merchants.saved_views import views_of
 from afriflow.web.auth import House, Who, require_person
-from afriflow.web.dashboard import dashboard_page, read_id
-from afriflow.web.dashboard_filter import STATUSES_OUT, asked_of, choices, money_out_wanted
+from afriflow.web.dashboard import dashboard_page, read_id, read_note
+from afriflow.web.dashboard_filter import (
+    STATUSES_OUT,
+    asked_of,
+    choices,
+    home_place,
+    money_out_wanted,
+    places,
+)
+from afriflow.web.dashboard_payout import Ordered, read_payout_form, refused_order
 from afriflow.web.form import read_form, read_query, require_own_page
 from afriflow.web.render import go_to, page_language
 from afriflow.web.sign_in import HOME
@@ -44,34 +53,29 @@ class MoneyOutPages(Controller):
         self, request: Request[Any, Any, Any], house: House, caller: Who, kind: FromPath[str]
     ) -> Response[Any]:
         """List refunds or payouts, newest first, narrowed to what was searched."""
-        found, asked = _kind(kind), asked_of(request, STATUSES_OUT)
-        cursor = read_query(request, "cursor")
-        wanted = await money_out_wanted(house, caller, asked)
-        here = f"{HOME}/money-out/{kind}"
+        return await money_out_page(request, house, caller, kind)
+
+    @post("/{kind:str}", permission=Permission.PAYOUTS_WRITE)
+    async def order(
+        self, request: Request[Any, Any, Any], house: House, caller: Who, kind: FromPath[str]
+    ) -> Response[Any]:
+        """Send money to a person.
+
+        The form brings the order's name: sent twice, it is one payout. A form that was fetched anew has another, and
+        then the reference, of which there is one only, refuses a second payout of the same.
+        """
+        if _kind(kind) != "payout":
+            raise NotFound(id="")
+        form = await read_form(request)
+        order = read_id(form.get("order") or house.ids.new("ord"))
         try:
-            after = read_cursor(cursor) if cursor else None
-        except InvalidRequest:  # a cursor that was cut off: begin anew
-            return go_to(here)
-        async with house.database.connection() as connection:
-            shown, following = await list_disbursements(
-                connection, caller, found, wanted, limit=_ROWS, after=after
+            reply = await house.disburser.payout(
+                caller, f"desk-payout-{order}", read_payout_form(form, caller)
             )
-            views = await views_of(connection, caller, kind)
-        return dashboard_page(
-            request,
-            caller,
-            "money_out.html",
-            shown=shown,
-            kind=kind,
-            kinds=tuple(_KINDS),
-            asked=asked,
-            statuses=STATUSES_OUT,
-            choices=choices(page_language(request, caller.language)),
-            views=views,
-            narrowed=bool(asked.words or cursor),
-            next_url=f"{here}?{asked.query(cursor=following)}" if following else None,
-            first_url=f"{here}?{asked.query()}" if cursor else None,
-        )
+        except Refusal as refusal:
+            ordered = refused_order(order, form, refusal, page_language(request, caller.language))
+            return await money_out_page(request, house, caller, kind, ordered)
+        return _back_to(kind, msgspec.json.decode(reply.body)["id"], "payout")
 
     @get("/{kind:str}/{disbursement_id:str}", permission=Permission.PAYOUTS_READ)
     async def read(
@@ -88,6 +92,7 @@ class MoneyOutPages(Controller):
             row = await disbursement_of(connection, caller, _kind(kind), found)
             events = await story_of(connection, merchant_id, found)
             deliveries = await deliveries_of(connection, merchant_id, caller.mode, found)
+            logs, notifications = await said_about(connection, house.vault, caller, found)
         return dashboard_page(
             request,
             caller,
@@ -97,6 +102,8 @@ class MoneyOutPages(Controller):
             shown=show_disbursement(row),
             moments=tell_out(events, row["provider"], page_language(request, caller.language)),
             deliveries=deliveries,
+            logs=logs,
+            notifications=notifications,
             outcomes=[
                 outcome
                 for outcome in ("succeeded", "failed")
@@ -114,6 +121,23 @@ class MoneyOutPages(Controller):
         except Refusal as refusal:
             return _back_to(kind, disbursement_id, refusal)
         return _back_to(kind, disbursement_id, "verify")
+
+    @post("/{kind:str}/{disbursement_id:str}/note", permission=Permission.TRANSACTIONS_WRITE)
+    async def note(
+        self,
+        request: Request[Any, Any, Any],
+        house: House,
+        caller: Who,
+        kind: FromPath[str],
+        disbursement_id: FromPath[str],
+    ) -> Response[None]:
+        """Add a note to the story."""
+        _kind(kind)
+        text = read_note(await read_form(request))
+        if not text:
+            return _back_to(kind, disbursement_id, "note_missing")
+        await house.resolver.note(caller, read_id(disbursement_id), text)
+        return _back_to(kind, disbursement_id, "note")
 
     @post("/{kind:str}/{disbursement_id:str}/review", permission=Permission.TRANSACTIONS_RESOLVE)
     async def review(
@@ -154,6 +178,48 @@ class MoneyOutPages(Controller):
         except Refusal as refusal:
             return _back_to(kind, disbursement_id, refusal)
         return _back_to(kind, disbursement_id, "resolve")
+
+
+async def money_out_page(
+    request: Request[Any, Any, Any], house: House, caller: Who, kind: str, ordered: Ordered | None = None
+) -> Response[Any]:
+    """Show a list. ordered: the payout that was refused, where one was."""
+    found, asked = _kind(kind), asked_of(request, STATUSES_OUT)
+    cursor = read_query(request, "cursor")
+    wanted = await money_out_wanted(house, caller, asked)
+    here = f"{HOME}/money-out/{kind}"
+    try:
+        after = read_cursor(cursor) if cursor else None
+    except InvalidRequest:  # a cursor that was cut off: begin anew
+        return go_to(here)
+    async with house.database.connection() as connection:
+        shown, following = await list_disbursements(
+            connection, caller, found, wanted, limit=_ROWS, after=after
+        )
+        views = await views_of(connection, caller, kind)
+    language = page_language(request, caller.language)
+    ordered = ordered or Ordered(house.ids.new("ord"), {}, {})
+    return dashboard_page(
+        request,
+        caller,
+        "money_out.html",
+        status=422 if ordered.wrong or ordered.refused else 200,
+        order=ordered.order,
+        form={"place": home_place(caller.country), **ordered.form},
+        wrong=ordered.wrong,
+        refused=ordered.refused,
+        places=places(language),
+        shown=shown,
+        kind=kind,
+        kinds=tuple(_KINDS),
+        asked=asked,
+        statuses=STATUSES_OUT,
+        choices=choices(language),
+        views=views,
+        narrowed=bool(asked.words or cursor),
+        next_url=f"{here}?{asked.query(cursor=following)}" if following else None,
+        first_url=f"{here}?{asked.query()}" if cursor else None,
+    )
 
 
 def read_decision(form: dict[str, str]) -> Decision | None:

@@ -63,14 +63,14 @@ def _moment(event: Record, provider: str, language: str, words: str = "event_") 
         source=_sentence(f"dashboard.source_{event['source']}", event["source"], language),
         tone=_TONES.get(kind, ""),
         facts=tuple(_facts(facts, language)),
-        status=facts.get("status"),
+        status=None if kind == "noted" else facts.get("status"),
     )
 
 
 def _facts(facts: Mapping[str, Any], language: str) -> list[tuple[str, str]]:
     """Choose what is worth reading; amounts and failures in words, the provider's own words beside them."""
     found: dict[str, str] = {}
-    for name in ("by", "note", "proof", "operator", "operator_reference", "reason", "other"):
+    for name in ("by", "text", "note", "proof", "operator", "operator_reference", "reason", "other"):
         if facts.get(name):
             found[name] = str(facts[name])
     if paid := facts.get("paid"):
