@@ -56,7 +56,7 @@ class MoneyOutPages(Controller):
         return await money_out_page(request, house, caller, kind)
 
     @post("/{kind:str}", permission=Permission.PAYOUTS_WRITE)
-    async def order(
+    async def order_payout(
         self, request: Request[Any, Any, Any], house: House, caller: Who, kind: FromPath[str]
     ) -> Response[Any]:
         """Send money to a person.
