@@ -3,6 +3,7 @@
 `documents()` gives each file as it must be; a test compares them with what is committed.
 """
 
+import csv
 import importlib
 import pkgutil
 import tomllib
@@ -49,7 +50,7 @@ _NOT_TO_IMPORT = ("afriflow.__main__", "afriflow.db.migrations")
 
 def documents() -> dict[Path, str]:
     """Give every generated file with the text that it must hold."""
-    architecture = ROOT / "docs/architecture.md"
+    architecture, security = ROOT / "docs/architecture.md", ROOT / "docs/security/README.md"
     return {
         ROOT / "docs/reference/settings.md": settings(),
         ROOT / "docs/reference/errors.md": errors(),
@@ -58,6 +59,7 @@ def documents() -> dict[Path, str]:
             architecture.read_text("utf-8"),
             {"attempts": attempts(), "transactions": transactions(), "jobs": jobs()},
         ),
+        security: filled(security.read_text("utf-8"), {"counts": counts(), "gaps": gaps()}),
     }
 
 
@@ -307,6 +309,38 @@ def jobs() -> str:
             pauses = ", ".join(_pause(seconds) for seconds in rule.pauses_seconds) or "held at once"
         rows.append([names, "waits" if rule.waits else pauses, rule.why])
     return table(["raised", "again after", "because"], rows)
+
+
+# ── the map of ASVS ─────────────────────────────────────────────────────────────────────────────────────────────
+def requirements() -> list[dict[str, str]]:
+    """Read the map."""
+    with (ROOT / "docs/security/asvs.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def counts() -> str:
+    """The table of how many requirements are in which state."""
+    states = ("met", "partly", "missing", "not applicable")
+    rows = [
+        [f"level {level}", *(str(len(found)) for found in _by_state(level, states))] for level in ("1", "2")
+    ]
+    total = ["both", *(str(len(found)) for found in _by_state("12", states))]
+    return table(["", *states], [*rows, total])
+
+
+def _by_state(levels: str, states: Sequence[str]) -> list[list[dict[str, str]]]:
+    mine = [item for item in requirements() if item["level"] in levels]
+    return [[item for item in mine if item["state"] == state] for state in states]
+
+
+def gaps() -> str:
+    """The table of what is not met whole."""
+    rows = [
+        [f"V{item['id']}", item["level"], item["requirement"], item["state"], item["note"]]
+        for item in requirements()
+        if item["state"] in {"partly", "missing"}
+    ]
+    return table(["", "level", "requirement", "", "what there is, and what is not"], rows)
 
 
 def _pause(seconds: float) -> str:

@@ -413,6 +413,7 @@ async def test_what_matters_wants_a_fresh_proof_and_keeps_what_was_entered(desk:
     assert asked.status == 403
     assert f'<input type="hidden" name="url" value="{url}">' in asked.words.replace("&#34;", '"')
     assert 'action="/dashboard/webhooks"' in asked.text
+    assert 'action="/dashboard/sign-out"' in asked.text
     wrong = await person.post("/dashboard/webhooks", url=url, fresh_proof="not this one")
     assert (wrong.status, "This password is wrong." in wrong.words) == (403, True)
     mine = "SELECT id FROM webhook_endpoints WHERE merchant_id = $1"

@@ -63,6 +63,7 @@ class _P384(algorithms.ECDSA_P384_SHA384):
 
 
 RSA_PSS, RSA_PKCS1 = "rsa-pss-sha512", "rsa-v1_5-sha256"
+_RSA_BITS_MIN = 2048  # NIST SP 800-131A: fewer sign nothing any more
 # The four that pawaPay documents. Each refuses a key of another type or curve than its own.
 _ALGORITHMS: dict[str, type[Any]] = {
     "ecdsa-p256-sha256": _P256,
@@ -208,6 +209,8 @@ def load_private_key(pem: str) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
     except (TypeError, ValueError) as error:
         raise ValueError("the private key is no unencrypted PEM") from error
     if isinstance(key, rsa.RSAPrivateKey):
+        if key.key_size < _RSA_BITS_MIN:
+            raise ValueError(f"the private key is RSA of {key.key_size} bits; {_RSA_BITS_MIN} is the least")
         return key
     if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1):
         return key
