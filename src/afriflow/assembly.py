@@ -37,6 +37,7 @@ from afriflow.inbox.process import Processor
 from afriflow.inbox.receive import Receiver
 from afriflow.ledger.record import Recorder
 from afriflow.ledger.record_out import OutRecorder
+from afriflow.ledger.tally import Tallier
 from afriflow.merchants.accounts import Accounts
 from afriflow.merchants.people import People, put_people
 from afriflow.merchants.unlock import open_vault
@@ -113,6 +114,7 @@ class Assembly(Ground):
     forgetter: Forgetter
     people: People
     weigher: Weigher
+    tallier: Tallier
     measure: Measure
     checkout_limits: Limits
 
@@ -185,6 +187,7 @@ def put_together(ground: Ground) -> Assembly:
         refresher=Refresher(*there),
         forgetter=Forgetter(database, clock, _retention(settings)),
         weigher=Weigher(database, router.standing_limits),
+        tallier=Tallier(database),
         people=put_people(database, ground.vault, ids, clock, settings),
         checkout_limits=limits,
         measure=Measure(database, ground.redis, ground.health, settings.metrics_fresh_seconds),

@@ -41,6 +41,7 @@ def schedules(house: Assembly) -> list[Schedule]:
         Schedule("remind", "0 6 * * *", house.reminder.remind),  # what still waits for a person
         Schedule("refresh", "*/10 * * * *", house.refresher.refresh),  # what each provider account may do now
         Schedule("forget", "41 2 * * *", house.forgetter.forget),  # exchanges that have had their time
+        Schedule("tally", "* * * * *", house.tallier.tally),  # how payments went, by the hour
         Schedule("weigh", "* * * * *", house.weigher.weigh),  # how orders ended lately at each account
         Schedule("prune", "17 * * * *", prune),  # the queue's log, ended sessions, old links
     ]

@@ -54,6 +54,26 @@ async def test_the_story_of_a_payment_goes_on_while_it_is_read(merchant: Any, si
     assert await was_never_loaded_again(page)
 
 
+async def test_the_overview_counts_on_while_it_is_looked_at(
+    demo: dict[str, Any], merchant: Any, signed_in: Any, shoot: Any
+) -> None:
+    """And what was unfolded of it stays so."""
+    made = await merchant.pay("orange_sn", "+221773456789")
+    await merchant.until(made["id"], "succeeded")
+    for dark, wide in ((False, True), (True, True), (False, False), (True, False)):
+        page = await signed_in(language="fr-FR", wide=wide, dark=dark)
+        await page.goto(f"{demo['dashboard_url']}/overview")
+        await shoot(page, f"dashboard-overview-{'wide' if wide else 'phone'}-{'dark' if dark else 'light'}")
+    await mark(page)
+    await page.locator("#as-table summary").click()
+    paid = page.locator(".figures small")
+    before = await paid.inner_text()
+    made = await merchant.pay("orange_sn", "+221773456789")
+    await expect(paid).not_to_have_text(before, timeout=SLOW)
+    await expect(page.locator("#as-table[open]")).to_have_count(1)
+    assert await was_never_loaded_again(page)
+
+
 async def test_without_javascript_the_pages_are_as_they_were(merchant: Any, signed_in: Any) -> None:
     _, made = await merchant.checkout()
     page = await signed_in(javascript=False)

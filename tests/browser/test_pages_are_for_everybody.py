@@ -62,6 +62,7 @@ async def test_the_dashboard_is_accessible(
     page = await signed_in(dark=dark, wide=wide, bypass_csp=True)
     await clean(page)
     for path in (
+        "/overview?period=month",
         "/providers",
         "/webhooks",
         "/keys",

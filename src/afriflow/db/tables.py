@@ -16,6 +16,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Numeric,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
@@ -624,6 +625,32 @@ idempotency_keys = Table(  # S9: a key names one payment for ever
     Column("response", LargeBinary),
     _time("created_at"),
     PrimaryKeyConstraint("merchant_id", "mode", "key"),
+)
+
+# ── how it went, by the hour: see ledger/tally.py ───────────────────────────────────────────────────────────────
+tallies = Table(  # provider empty: all payments, each once; else the orders to that provider
+    "tallies",
+    metadata,
+    _merchant(),
+    *_mode(),
+    Column("hour", DateTime(timezone=True), nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("operator", Text, nullable=False),
+    Column("country", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("begun", Integer, nullable=False),
+    Column("ended", Integer, nullable=False),
+    Column("succeeded", Integer, nullable=False),
+    Column("amount_minor", Numeric, nullable=False),  # of what succeeded; an hour's sum may pass 64 bits
+    Column("took", ARRAY(Integer), nullable=False),
+    PrimaryKeyConstraint("merchant_id", "mode", "hour", "provider", "operator", "country", "currency"),
+)
+
+tallied = Table(  # until when what changed has been summed up; one row, of nobody
+    "tallied",
+    metadata,
+    Column("merchant_id", Text, primary_key=True),
+    Column("until", DateTime(timezone=True), nullable=False),
 )
 
 # ── what was said ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -58,7 +58,7 @@ async def explained_jobs(connection: Connection, merchant_id: str | None = None)
         HeldJob(
             row["id"],
             row["task"],
-            msgspec.json.decode(row["payload"] or b"{}", type=dict[str, Any]).get("merchant_id", ""),
+            _merchant_of(row),
             row["attempts"],
             row["updated"],
             last.get(row["id"], ""),
@@ -66,6 +66,11 @@ async def explained_jobs(connection: Connection, merchant_id: str | None = None)
         for row in rows
     ]
     return [job for job in jobs if merchant_id in {None, job.merchant_id}]
+
+
+async def count_held(connection: Connection, merchant_id: str) -> int:
+    """Count a merchant's held jobs."""
+    return sum(_merchant_of(row) == merchant_id for row in await held_jobs(connection, _LOOKED_AT_MAX))
 
 
 async def release_jobs(connection: Connection, job_ids: Sequence[int]) -> None:
@@ -76,6 +81,10 @@ async def release_jobs(connection: Connection, job_ids: Sequence[int]) -> None:
 async def prune_log(connection: Connection, days: int) -> None:
     """Forget the queue's own log past its use; the engine never does."""
     await connection.execute(_PRUNE, days)
+
+
+def _merchant_of(row: Record) -> str:
+    return msgspec.json.decode(row["payload"] or b"{}", type=dict[str, Any]).get("merchant_id", "")
 
 
 def _said(traceback: dict[str, str]) -> str:

@@ -10,6 +10,7 @@ from afriflow.web.dashboard_keys import KeyPages
 from afriflow.web.dashboard_links import LinkPages
 from afriflow.web.dashboard_me import OwnPages
 from afriflow.web.dashboard_out import MoneyOutPages
+from afriflow.web.dashboard_overview import OverviewPages
 from afriflow.web.dashboard_payment import PaymentPages
 from afriflow.web.dashboard_routing import RoutingPages, RulePages
 from afriflow.web.dashboard_settings import SettingsPages
@@ -37,6 +38,7 @@ PAGES = [
     sign_in.switch_mode,
     welcome.show_welcome,
     welcome.set_password,
+    OverviewPages,
     PaymentList,
     live.tell_changes,
     PaymentPages,
