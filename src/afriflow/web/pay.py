@@ -22,20 +22,26 @@ from afriflow.core.errors import (
 )
 from afriflow.core.language import say
 from afriflow.core.method import MethodType
-from afriflow.core.msisdn import read_msisdn, read_sandbox_msisdn
-from afriflow.core.operator import countries, predict_operator
+from afriflow.core.operator import countries
 from afriflow.core.transaction import FINAL, OPEN, AttemptStatus, Mode, TransactionStatus
 from afriflow.db.engine import Record
-from afriflow.ledger.method import known_phone
-from afriflow.ledger.present import ShownAttempt, Transaction, show_transaction
+from afriflow.ledger.present import show_transaction
 from afriflow.ledger.present_action import say_action
 from afriflow.ledger.search import attempts_of, read_by_token
 from afriflow.merchants.brand import Brand, brand_of
 from afriflow.merchants.keys import caller_of_merchant
-from afriflow.routing.offer import Offer
 from afriflow.web.auth import House, Who
 from afriflow.web.brand import look_of
 from afriflow.web.form import read_form, read_query
+from afriflow.web.pay_panel import (
+    country_name,
+    numbers_of,
+    offers_for,
+    paid_attempt,
+    phone_of,
+    preselected,
+    ussd_of,
+)
 from afriflow.web.render import go_to, page_language, render
 
 # Panels on which nothing can be typed: the page looks for news by itself.
@@ -134,7 +140,7 @@ async def give(request: Request[Any, Any, Any], house: House, token: FromPath[st
     except NotConfirmable:
         pass  # paid for already, or too late: the page says which
     except InvalidRequest as error:
-        wrong = _wrong(error, language, _country_name(visit.row, language))
+        wrong = _wrong(error, language, country_name(visit.row, language))
         return await _page(request, house, visit, Typed(typed.method, typed.phone, wrong))
     except (InvalidOtp, CodeNotPassedOn) as error:
         wrong = {"otp": say(_CODE_WORDS[type(error)], language)}
@@ -201,12 +207,13 @@ async def _page(request: Request[Any, Any, Any], house: House, visit: Visit, typ
     language = page_language(request, row["language"])
     shown = show_transaction(row, visit.attempts, house.settings.base_url, language)
     country = countries()[row["country"]]
-    phone = typed.phone or await _known_phone(house, row)
+    phone = typed.phone or await phone_of(house, row)
     if panel == "enter_otp" and visit.may_choose_again and (typed.method or read_query(request, "choose")):
         panel = "choose"
-    offers = await _offers(house, visit, phone) if panel == "choose" else []
+    offers = await offers_for(house, visit.caller, row, phone) if panel == "choose" else []
     if panel == "choose" and not offers:
         panel = "no_offers"
+    until = min(row["expires_at"], (shown.next_action and shown.next_action.expires_at) or row["expires_at"])
     waiting = panel in _WAITING or (panel == "expired" and visit.open)
     return render(
         request,
@@ -223,55 +230,24 @@ async def _page(request: Request[Any, Any, Any], house: House, visit: Visit, typ
         may_choose_again=visit.may_choose_again,
         code_was_lost=visit.code_was_lost,
         offers=offers,
-        chosen=typed.method or _preselected(offers),
+        numbers=numbers_of(country) if offers else None,
+        chosen=typed.method or preselected(offers),
         phone=phone,
         wrong={**_NOTHING_WRONG, **(typed.wrong or {})},
         country=country,
-        country_name=_country_name(row, language),
-        message=say_action(row, shown.amount_display, language) if shown.next_action else "",
+        country_name=country_name(row, language),
+        message=say_action(row, _unbroken(shown.amount_display), language) if shown.next_action else "",
         code=shown.next_action.code if shown.next_action else None,
-        ussd=_ussd_of(shown),
-        paid=_paid(shown),
+        ussd=ussd_of(shown),
+        paid=paid_attempt(shown),
         back_url=row["return_url"] if panel == "succeeded" else (row["cancel_url"] or row["return_url"]),
+        until=until,
+        left_seconds=math.floor((until - house.clock.now()).total_seconds()),
         about=say("pay.about", language, amount=shown.amount_display, reference=row["reference"]),
         test=row["mode"] == Mode.TEST,
     )
 
 
-async def _known_phone(house: House, row: Record) -> str:
-    async with house.database.connection() as connection:
-        return await known_phone(connection, house.vault, row) or ""
-
-
-async def _offers(house: House, visit: Visit, phone: str) -> list[Offer]:
-    """List what would work now; what is failing would only waste the payer's time."""
-    row, country = visit.row, countries()[visit.row["country"]]
-    read = read_sandbox_msisdn if row["mode"] == Mode.TEST else read_msisdn
-    msisdn = read(phone, country.alpha2)
-    predicted = predict_operator(msisdn) if msisdn else None
-    offers = await house.router.offers(
-        visit.caller, country, row["currency"], row["amount_minor"], predicted.id if predicted else None
-    )
-    return [offer for offer in offers if offer.healthy]
-
-
-def _preselected(offers: Sequence[Offer]) -> str:
-    """Choose for the payer only where there is no doubt."""
-    sure = [offer for offer in offers if offer.predicted or len(offers) == 1]
-    return (sure[0].method.operator or sure[0].method.type.value) if sure else ""
-
-
-def _ussd_of(shown: Transaction) -> str | None:
-    """Give the operator's own menu, where a payer finds a prompt that was missed."""
-    operator = shown.payment_method.operator if shown.payment_method else None
-    known = {item.id: item.ussd for item in countries()[shown.country].operators}
-    return known.get(operator or "")
-
-
-def _country_name(row: Record, language: str) -> str:
-    country = countries()[row["country"]]
-    return country.name_fr if language == "fr" else country.name_en
-
-
-def _paid(shown: Transaction) -> ShownAttempt | None:
-    return next((item for item in shown.attempts if item.status == AttemptStatus.SUCCEEDED), None)
+def _unbroken(amount: str) -> str:
+    """Keep an amount on one line of a sentence."""
+    return amount.replace(" ", "\N{NO-BREAK SPACE}")

@@ -54,7 +54,12 @@ _SYSTEMS = {
     "Mac OS": "macOS",
     "Linux": "Linux",
 }
-_TIMES = {"short": "d MMM y, HH:mm", "seconds": "d MMM y, HH:mm:ss", "zone": "d MMM y, HH:mm z"}
+_TIMES = {
+    "short": "d MMM y, HH:mm",
+    "seconds": "d MMM y, HH:mm:ss",
+    "zone": "d MMM y, HH:mm z",
+    "clock": "HH:mm",
+}
 
 
 def render(
@@ -117,7 +122,7 @@ def page_language(request: Request[Any, Any, Any], default: str) -> str:
 
 
 def show_time(moment: datetime, language: str, country: str, form: str) -> str:
-    """Write a time as clocks in a country show it. form: "short", "seconds", or "zone" with the zone's name."""
+    """Write a time as clocks in a country show it. form: "short", "seconds", "zone" with the zone's name, or "clock"."""
     return format_datetime(moment, _TIMES[form], tzinfo=zone_of(country), locale=language)
 
 
@@ -143,6 +148,7 @@ def _templates() -> Environment:
         "qr": _qr,
         "wallet": _wallet,
         "brand": _brand,
+        "monogram": _monogram,
         "ussd": _ussd,
         "dialled": _dialled,
         "browser": _browser,
@@ -186,6 +192,14 @@ def _wallet(operator: str | None) -> str:
 def _brand(operator: str) -> str:
     """Name the family of an operator, for its colour."""
     return operator.partition("_")[0]
+
+
+def _monogram(wallet: str) -> str:
+    """Shorten a wallet's name to what fits into its mark: "OM", "MTN"."""
+    words = wallet.partition("(")[0].split()
+    if words and words[0].isupper() and words[0].isalpha():
+        return words[0][:3]
+    return "".join(word[0] for word in words if word[0].isupper())[:2] or wallet[:1].upper()
 
 
 def _dialled(link: str) -> str:
