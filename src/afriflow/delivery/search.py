@@ -60,6 +60,11 @@ async def failing_deliveries(
     )
 
 
-async def tries_of(connection: Connection, caller: Caller, delivery_id: str) -> list[Record]:
-    """List the tries of a delivery, the last first."""
-    return await connection.fetch(search_store.TRIES_OF, caller.merchant_id, delivery_id)
+async def tries_of(
+    connection: Connection, caller: Caller, delivery_ids: Sequence[str]
+) -> dict[str, list[Record]]:
+    """List the tries of deliveries, the last first, by the delivery's id."""
+    found: dict[str, list[Record]] = {item: [] for item in delivery_ids}
+    for row in await connection.fetch(search_store.TRIES, caller.merchant_id, list(delivery_ids)):
+        found[row["delivery_id"]].append(row)
+    return found

@@ -35,7 +35,7 @@ WITH found AS (
     ) p
 ) {_SHOWN}
 """
-TRIES_OF = """
-SELECT number, status, answer, error, duration_ms, created_at FROM delivery_attempts
-WHERE merchant_id = $1 AND delivery_id = $2 ORDER BY number DESC
+TRIES = """
+SELECT delivery_id, number, status, answer, error, duration_ms, created_at FROM delivery_attempts
+WHERE merchant_id = $1 AND delivery_id = ANY($2) ORDER BY delivery_id, number DESC
 """

@@ -34,7 +34,11 @@ def dashboard_page(
     """Fill a template of the dashboard: who looks, in which mode, and what the last click did."""
     language = page_language(request, caller.language)
     done, refused = read_query(request, "done"), read_query(request, "refused")
-    said = [key for section in ("dashboard", "desk") if (key := f"{section}.done_{done}") in keys(language)]
+    said = [
+        key
+        for section in ("dashboard", "desk", "hooks")
+        if (key := f"{section}.done_{done}") in keys(language)
+    ]
     notice = say(said[0], language) if said else ""
     alert = ""
     # An address that somebody made up may name a sentence with more facts than these.

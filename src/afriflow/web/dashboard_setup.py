@@ -1,29 +1,23 @@
-"""The dashboard's second half: the merchant's contracts with providers, and where its servers are told."""
+"""The dashboard's page of the merchant's contracts with providers: how they are, and what people decide about them."""
 
 import itertools
-from collections.abc import Sequence
 from typing import Any
 
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath
 
-from afriflow.core.errors import FieldError, NotFound
-from afriflow.core.language import say
+from afriflow.core.errors import NotFound
 from afriflow.core.permission import Permission
-from afriflow.delivery.endpoints import Endpoint, add_endpoint, endpoints_of, remove_endpoint
-from afriflow.delivery.search import failing_deliveries
 from afriflow.routing.announce import changes_of
 from afriflow.routing.force import Decision
 from afriflow.routing.route import MONEY_IN, MONEY_OUT
-from afriflow.web.api_endpoints import check_endpoint_url
 from afriflow.web.api_providers import shown_accounts
 from afriflow.web.auth import House, Who, require_person
 from afriflow.web.dashboard import dashboard_page
 from afriflow.web.form import read_form, require_own_page
-from afriflow.web.render import go_to, page_language
+from afriflow.web.render import go_to
 from afriflow.web.sign_in import HOME
 
-_DELIVERIES = 20
 _CHANGES = 5
 _REASON_CHARACTERS_MAX = 200
 _ID_CHARACTERS_MAX = 64
@@ -113,82 +107,6 @@ class ProviderPages(Controller):
             wrong_at=wrong_at,
             wrong_force=wrong_force,
             force_minutes=_FORCE_MINUTES,
-        )
-
-
-class WebhookPages(Controller):
-    """Endpoints and deliveries for people."""
-
-    path = f"{HOME}/webhooks"
-    guards = [require_own_page, require_person]
-    include_in_schema = False
-
-    @get("/", permission=Permission.WEBHOOKS_READ)
-    async def list_(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[str]:
-        """List where the merchant is told, and what it was told lately."""
-        return await self._page(request, house, caller)
-
-    @post("/", permission=Permission.WEBHOOKS_WRITE)
-    async def add(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[str]:
-        """Register an address; its secret is on this page and on no other."""
-        form = await read_form(request)
-        url = form.get("url", "")
-        fault = check_endpoint_url(house, url, caller.mode)
-        if fault is not None:
-            return await self._page(request, house, caller, url=url, fault=fault)
-        async with house.database.transaction() as connection:
-            made = await add_endpoint(
-                connection,
-                house.vault,
-                house.ids,
-                merchant_id=caller.merchant_id,
-                mode=caller.mode,
-                url=url,
-                who=caller.who,
-            )
-        return await self._page(request, house, caller, made=made)
-
-    @post("/{endpoint_id:str}/remove", permission=Permission.WEBHOOKS_WRITE)
-    async def remove(self, house: House, caller: Who, endpoint_id: FromPath[str]) -> Response[None]:
-        """Forget an address."""
-        async with house.database.transaction() as connection:
-            await remove_endpoint(
-                connection,
-                merchant_id=caller.merchant_id,
-                mode=caller.mode,
-                endpoint_id=_id(endpoint_id),
-                who=caller.who,
-            )
-        return go_to(f"{HOME}/webhooks?done=remove")
-
-    async def _page(
-        self,
-        request: Request[Any, Any, Any],
-        house: House,
-        caller: Who,
-        *,
-        url: str = "",
-        fault: FieldError | None = None,
-        made: Endpoint | None = None,
-    ) -> Response[str]:
-        async with house.database.connection() as connection:
-            endpoints: Sequence[Endpoint] = await endpoints_of(
-                connection, house.vault, caller.merchant_id, caller.mode
-            )
-            deliveries = await failing_deliveries(
-                connection, caller, [item.id for item in endpoints], house.clock.now(), limit=_DELIVERIES
-            )
-        language = page_language(request, caller.language)
-        return dashboard_page(
-            request,
-            caller,
-            "webhooks.html",
-            status=422 if fault else 200,
-            endpoints=endpoints,
-            deliveries=deliveries,
-            url=url,
-            wrong=say(f"field.{fault.code}", language, **fault.facts) if fault else "",
-            made=made,
         )
 
 

@@ -6,6 +6,7 @@ from afriflow.web.dashboard import PaymentList
 from afriflow.web.dashboard_account import AccountPages
 from afriflow.web.dashboard_audit_log import AuditLogPages
 from afriflow.web.dashboard_desk import DecisionPages, JobPages
+from afriflow.web.dashboard_endpoint import EndpointPages
 from afriflow.web.dashboard_keys import KeyPages
 from afriflow.web.dashboard_links import LinkPages
 from afriflow.web.dashboard_me import OwnPages
@@ -14,9 +15,10 @@ from afriflow.web.dashboard_overview import OverviewPages
 from afriflow.web.dashboard_payment import PaymentPages
 from afriflow.web.dashboard_routing import RoutingPages, RulePages
 from afriflow.web.dashboard_settings import SettingsPages
-from afriflow.web.dashboard_setup import ProviderPages, WebhookPages
+from afriflow.web.dashboard_setup import ProviderPages
 from afriflow.web.dashboard_team import TeamPages
 from afriflow.web.dashboard_views import ViewPages
+from afriflow.web.dashboard_webhooks import WebhookPages
 
 PAGES = [
     give_asset,
@@ -49,6 +51,7 @@ PAGES = [
     RoutingPages,
     RulePages,
     WebhookPages,
+    EndpointPages,
     KeyPages,
     LinkPages,
     DecisionPages,
