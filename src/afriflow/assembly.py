@@ -52,10 +52,12 @@ from afriflow.reconcile.sweep import Sweeper
 from afriflow.routing.announce import Announcer
 from afriflow.routing.circuit import BreakerLimits
 from afriflow.routing.health import Health
+from afriflow.routing.hours import Hours, put_hours
 from afriflow.routing.refresh import Refresher
 from afriflow.routing.rehearse import Rehearser, put_rehearser
 from afriflow.routing.route import Router
 from afriflow.routing.standing import Weigher, standing_limits
+from afriflow.routing.wallets import Wallets, put_wallets
 from afriflow.settings import Settings
 
 
@@ -90,6 +92,8 @@ class Assembly(Ground):
 
     router: Router
     rehearser: Rehearser
+    wallets: Wallets
+    hours: Hours
     announcer: Announcer
     recorder: Recorder
     creator: Creator
@@ -163,6 +167,8 @@ def put_together(ground: Ground) -> Assembly:
         **{field.name: getattr(ground, field.name) for field in fields(ground)},
         router=router,
         rehearser=put_rehearser(router, clock, settings),
+        wallets=put_wallets(factory, clock, settings),
+        hours=put_hours(database, settings),
         announcer=announcer,
         recorder=recorder,
         creator=creator,

@@ -258,6 +258,17 @@ class Settings:
         20, "points behind the best at which an account is asked last: three failures in a row, or 3 in 10"
     )
 
+    account_hours_days: int = _setting(
+        35,
+        "how accounts have done is kept hour by hour for so long; pages show a week, a month can be asked of SQL",
+    )
+    balances_patience_seconds: float = _setting(
+        3.0, "for a provider to say what an account holds, while somebody looks at the page"
+    )
+    balances_fresh_seconds: float = _setting(
+        60.0, "what it said is told again for so long, however often somebody looks"
+    )
+
     rehearsal_days: int = _setting(
         7, "rules are tried on so many days of payments: a week has every kind of day"
     )

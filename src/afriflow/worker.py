@@ -43,6 +43,7 @@ def schedules(house: Assembly) -> list[Schedule]:
         Schedule("forget", "41 2 * * *", house.forgetter.forget),  # exchanges that have had their time
         Schedule("tally", "* * * * *", house.tallier.tally),  # how payments went, by the hour
         Schedule("weigh", "* * * * *", house.weigher.weigh),  # how orders ended lately at each account
+        Schedule("hours", "*/5 * * * *", house.hours.measure),  # how each account has done, hour by hour
         Schedule("prune", "17 * * * *", prune),  # the queue's log, ended sessions, old links
     ]
 

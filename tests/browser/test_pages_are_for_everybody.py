@@ -53,9 +53,10 @@ async def test_the_payers_page_is_accessible_in_each_state(merchant: Any, visit:
 @BOTH_SCHEMES
 @pytest.mark.parametrize("wide", [False, True], ids=["phone", "desk"])
 async def test_the_dashboard_is_accessible(
-    demo: dict[str, Any], visit: Any, signed_in: Any, dark: bool, wide: bool
+    demo: dict[str, Any], merchant: Any, visit: Any, signed_in: Any, dark: bool, wide: bool
 ) -> None:
     """Every page of it."""
+    _, accounts = await merchant.call("GET", "/api/providers")
     page = await visit(dark=dark, wide=wide, bypass_csp=True)
     await page.goto(f"{demo['dashboard_url']}/sign-in")
     await clean(page)
@@ -68,6 +69,7 @@ async def test_the_dashboard_is_accessible(
         "/keys",
         "/settings",
         "/providers/new?provider=pawapay",
+        f"/providers/{accounts['data'][0]['id']}?window=week",
         "/routing?means=SN/orange_sn&amount=5000",
         "/routing/replay",
         "?q=nobody-has-this",

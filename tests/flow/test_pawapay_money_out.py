@@ -536,7 +536,7 @@ async def test_the_wallets_tell_what_they_hold(world: World) -> None:
     balances = await adapter(world).balances()
     assert balances is not None
     (zambia,) = [item for item in balances if item.country == "ZM"]
-    assert (zambia.currency, zambia.amount, zambia.provider) == ("ZMW", Decimal("21798.03"), None)
+    assert (zambia.currency, zambia.amount, zambia.wallet) == ("ZMW", Decimal("21798.03"), None)
     assert await adapter(world, token="wrong").balances() is None
 
 

@@ -13,6 +13,7 @@ from afriflow.core.evidence import Failed, Missing, Pending, Refused, Succeeded,
 from afriflow.core.method import ActionType, FailureCode, MethodType, NextAction, PaymentMethod
 from afriflow.core.money import Money
 from afriflow.core.msisdn import Msisdn
+from afriflow.port.balances import Balance
 from afriflow.port.http import Reply
 from afriflow.port.money_out import PayoutOrder, RefundOrder
 from afriflow.port.provider import Notification, Secret
@@ -415,7 +416,7 @@ def test_whose_number_it_is_is_read_in_both_printed_shapes(field: str) -> None:
 
 def test_balances_are_decimals_of_a_country_or_of_one_provider() -> None:
     assert toolkit.balances_in(documented("walletbalances-response")) == (
-        toolkit.Balance("ZM", "ZMW", Decimal("21798.03"), None),
+        Balance("ZM", "ZMW", Decimal("21798.03"), None),
     )
     rows = [
         {"country": "XYZ", "balance": 5, "currency": "XYZ", "provider": "P"},
@@ -423,9 +424,7 @@ def test_balances_are_decimals_of_a_country_or_of_one_provider() -> None:
         {"balance": True},
         1,
     ]
-    assert toolkit.balances_in(reply(200, {"balances": rows})) == (
-        toolkit.Balance("XYZ", "XYZ", Decimal(5), "P"),
-    )
+    assert toolkit.balances_in(reply(200, {"balances": rows})) == (Balance("XYZ", "XYZ", Decimal(5), "P"),)
 
 
 def test_nobodys_toolkit_can_break_the_translation() -> None:

@@ -5,6 +5,7 @@ import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from importlib.resources import files
 from typing import Any
 
@@ -18,6 +19,7 @@ from afriflow.core.money import Money
 from afriflow.core.msisdn import Msisdn
 from afriflow.core.operator import countries, operators
 from afriflow.core.transaction import Mode
+from afriflow.port.balances import Balance
 from afriflow.port.factory import fill_config
 from afriflow.port.http import ProviderHttp, Reply
 from afriflow.port.money_out import PayoutOrder, Payouts, Refunds
@@ -25,7 +27,7 @@ from afriflow.port.provider import Account, Notification, Report, Resend, Verdic
 from afriflow.providers.paydunya import SPEC, payout_wire
 from afriflow.providers.paydunya.adapter import PayDunyaAdapter, identify
 from afriflow.providers.paydunya.operators import wallets
-from afriflow.providers.paydunya.payout_wire import Balance, Submission
+from afriflow.providers.paydunya.payout_wire import Submission
 from afriflow.providers.paydunya.simulator.notification import encode
 from afriflow.providers.paydunya.simulator.payouts import MODES
 
@@ -209,8 +211,8 @@ def test_an_amount_that_is_no_exact_amount_is_none(amount: Any) -> None:
 
 def test_balances_are_read_per_country() -> None:
     assert payout_wire.read_balances(reply(EXAMPLES["balance"]["body"])) == (
-        Balance("SN", Money(1000, "XOF")),
-        Balance("CI", Money(250000, "XOF")),
+        Balance("SN", "XOF", Decimal(1000)),
+        Balance("CI", "XOF", Decimal(250000)),
     )
     for body in ({"success": False, "Balance SN": "1 XOF"}, [], {"success": "true"}):
         assert payout_wire.read_balances(reply(body)) is None

@@ -194,6 +194,24 @@ provider_accounts = Table(
     UniqueConstraint("id"),  # a notification's address names the account and nobody else
 )
 
+account_hours = Table(  # how calls and orders went, counted by the clock
+    "account_hours",
+    metadata,
+    _merchant(),
+    Column("account_id", Text, nullable=False),
+    Column("hour", DateTime(timezone=True), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("operator", Text, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("good", Integer, nullable=False),
+    Column("slow", Integer, nullable=False),
+    Column("milliseconds", BigInteger, nullable=False),
+    PrimaryKeyConstraint("merchant_id", "account_id", "hour", "kind", "operation", "operator"),
+    CheckConstraint("kind IN ('call', 'order')", name="kind"),
+    Index("ix_account_hours_hour", "hour"),
+)
+
 merchant_policies = Table(
     "merchant_policies",
     metadata,

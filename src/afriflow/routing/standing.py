@@ -17,7 +17,7 @@ from afriflow.settings import Settings
 
 # After so many half-lives an end weighs 6 % of itself: it is not looked for any more.
 _HALF_LIVES = 4
-_COUNTS_AGAINST = tuple(code.value for code in FailureCode if code.is_providers_fault)
+COUNTS_AGAINST = tuple(code.value for code in FailureCode if code.is_providers_fault)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Weigher:
                 store.STANDINGS_MEASURE,
                 _HALF_LIVES * half_life,
                 half_life,
-                _COUNTS_AGAINST,
+                COUNTS_AGAINST,
                 OUR_OWN_WORDS,
             )
 

@@ -178,10 +178,10 @@ async def shown_accounts(house: House, caller: Who) -> list[ShownAccount]:
     """Show a merchant's accounts in one mode; used by the API and the dashboard."""
     async with house.database.connection() as connection:
         contracts = await house.accounts.contracts(connection, caller.merchant_id, caller.mode)
-    return [await _show(house, item) for item in contracts]
+    return [await show_account(house, item) for item in contracts]
 
 
-async def _show(house: House, item: Contract) -> ShownAccount:
+async def show_account(house: House, item: Contract) -> ShownAccount:
     spec, circuits, now = item.spec, list[ShownCircuit](), house.clock.now()
     for operation, routes in ((MONEY_IN, spec.routes), (MONEY_OUT, spec.payout_routes)):
         circuits += await _circuits(house, item.account, operation, routes, now)

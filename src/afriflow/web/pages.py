@@ -13,6 +13,7 @@ from afriflow.web.dashboard_me import OwnPages
 from afriflow.web.dashboard_out import MoneyOutPages
 from afriflow.web.dashboard_overview import OverviewPages
 from afriflow.web.dashboard_payment import PaymentPages
+from afriflow.web.dashboard_provider import ProviderPage
 from afriflow.web.dashboard_routing import RoutingPages, RulePages
 from afriflow.web.dashboard_settings import SettingsPages
 from afriflow.web.dashboard_setup import ProviderPages
@@ -47,6 +48,7 @@ PAGES = [
     ViewPages,
     MoneyOutPages,
     ProviderPages,
+    ProviderPage,
     AccountPages,
     RoutingPages,
     RulePages,

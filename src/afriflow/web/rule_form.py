@@ -1,5 +1,6 @@
 """How a routing rule is written and read by people: a form drawn from the rule's own type, and the rule in words."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -145,18 +146,24 @@ def country_name(alpha2: str, language: str) -> str:
     return alpha2 if country is None else country.name_fr if language == "fr" else country.name_en
 
 
+def in_order(name: str) -> str:
+    """Give what names are sorted by: letters with accents stand beside those without."""
+    return unicodedata.normalize("NFKD", name)
+
+
 def _choices(name: str, language: str) -> Sequence[tuple[str, Sequence[tuple[str, str]]]] | None:
     """Give what a condition can be, in groups with a label; None where people write."""
     match name:
         case "country":
             found = [(item, country_name(item, language)) for item in countries()]
-            return [("", sorted(found, key=lambda item: item[1]))]
+            return [("", sorted(found, key=lambda item: in_order(item[1])))]
         case "operator":
-            return sorted(
+            groups = [
                 (country_name(item.alpha2, language), [(each.id, each.wallet) for each in item.operators])
                 for item in countries().values()
                 if item.operators
-            )
+            ]
+            return sorted(groups, key=lambda group: in_order(group[0]))
         case "currency":
             return [("", [(item, item) for item in sorted(EXPONENTS)])]
         case "method":

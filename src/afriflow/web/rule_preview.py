@@ -15,7 +15,7 @@ from afriflow.routing.choose import Wish, fitting
 from afriflow.routing.rules import Rules
 from afriflow.web.auth import House, Who
 from afriflow.web.form import read_query
-from afriflow.web.rule_form import country_name
+from afriflow.web.rule_form import country_name, in_order
 
 _CARD = "card"
 
@@ -33,7 +33,7 @@ class Tried:
 
 def means(places: Collection[str], language: str) -> list[tuple[str, list[tuple[str, str]]]]:
     """Offer the means of payment of these countries, those of a card last."""
-    return sorted(
+    groups = [
         (
             country_name(alpha2, language),
             [
@@ -43,7 +43,8 @@ def means(places: Collection[str], language: str) -> list[tuple[str, list[tuple[
         )
         for alpha2 in places
         if alpha2 in countries()
-    )
+    ]
+    return sorted(groups, key=lambda group: in_order(group[0]))
 
 
 async def try_example(

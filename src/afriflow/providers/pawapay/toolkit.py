@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from afriflow.core.method import Guide
 from afriflow.core.operator import countries
+from afriflow.port.balances import Balance
 from afriflow.port.http import NoAnswer, NothingSent, Reply
 from afriflow.providers.pawapay.caller import Caller
 from afriflow.providers.pawapay.guide import guide_in
@@ -60,16 +61,6 @@ class Configuration:
     signed_requests_only: bool
     signed_callbacks: bool
     limits: tuple[Limits, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """What a wallet at pawaPay holds. provider: None for the wallet of the whole country."""
-
-    country: str
-    currency: str
-    amount: Decimal
-    provider: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from afriflow.core.clock import Clock
 from afriflow.core.evidence import NotSent, Pending, Refused, Unclear
 from afriflow.core.method import ActionType, Failure, FailureCode, MethodType, NextAction
 from afriflow.core.transaction import Mode
+from afriflow.port.balances import Balance
 from afriflow.port.examine import Finding
 from afriflow.port.http import NoAnswer, NothingSent, ProviderHttp
 from afriflow.port.money_out import PayoutOrder
@@ -36,7 +37,6 @@ from afriflow.providers.paydunya.disburse import Disburse
 from afriflow.providers.paydunya.examine import findings_of
 from afriflow.providers.paydunya.notification import is_probe, read_notification
 from afriflow.providers.paydunya.operators import CARD_CHANNEL, SoftPay, wallets
-from afriflow.providers.paydunya.payout_wire import Balance
 
 # Moov CI holds the call open for up to 30 s while the payer types (doc/FR/softpay, "MOOV CÔTE D'IVOIRE").
 _SOFTPAY_TIMEOUT_SECONDS = 45.0

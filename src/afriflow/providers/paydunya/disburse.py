@@ -13,13 +13,14 @@ from urllib.parse import urlsplit
 from afriflow.core.evidence import Missing, NotSent, Pending, Refused, Unclear, Word
 from afriflow.core.method import Failure, FailureCode
 from afriflow.core.transaction import Mode
+from afriflow.port.balances import Balance
 from afriflow.port.http import NoAnswer, NothingSent, ProviderHttp
 from afriflow.port.money_out import PayoutOrder
 from afriflow.port.provider import Account, Answer, Keep
 from afriflow.providers.paydunya import payout_wire
 from afriflow.providers.paydunya.account import LIVE_ONLY_HOSTS, PRIVATE_KEY_PREFIXES, PayDunyaConfig
 from afriflow.providers.paydunya.operators import wallets
-from afriflow.providers.paydunya.payout_wire import Balance, Submission
+from afriflow.providers.paydunya.payout_wire import Submission
 
 # During the first step PayDunya calls our webhook and waits for it.
 _GET_INVOICE_TIMEOUT_SECONDS = 15.0

@@ -6,10 +6,10 @@ PayDunya tells nothing else: no document names a call for limits, channels or th
 from collections.abc import Iterable
 
 from afriflow.core.transaction import Mode
+from afriflow.port.balances import Balance
 from afriflow.port.examine import Finding
 from afriflow.port.provider import Account
 from afriflow.providers.paydunya.account import PRIVATE_KEY_PREFIXES, PayDunyaConfig
-from afriflow.providers.paydunya.payout_wire import Balance
 
 
 def findings_of(account: Account, balances: Iterable[Balance] | None) -> list[Finding]:
@@ -20,5 +20,5 @@ def findings_of(account: Account, balances: Iterable[Balance] | None) -> list[Fi
         return [Finding("keys_of_other_mode", good=False, facts={"mode": account.mode.value})]
     if balances is None:
         return [Finding("balances_unknown", good=True)]
-    shown = ", ".join(f"{item.country} {item.money.text()} {item.money.currency}" for item in balances)
+    shown = ", ".join(f"{item.country} {item.amount:f} {item.currency}" for item in balances)
     return [Finding("balances", good=True, facts={"balances": shown or "-"})]

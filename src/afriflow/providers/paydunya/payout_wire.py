@@ -8,12 +8,12 @@ from check-status alone: what submit answers has no status when it was quick, an
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from afriflow.core.evidence import Failed, Missing, Pending, Refused, Succeeded, Unclear, Word
 from afriflow.core.method import Failure, FailureCode
-from afriflow.core.money import Money, parse_money
+from afriflow.core.money import parse_money
+from afriflow.port.balances import Balance
 from afriflow.port.http import Reply
 from afriflow.port.money_out import PayoutOrder
 from afriflow.providers.paydunya.fields import code_of, text_of, token_of
@@ -39,14 +39,6 @@ class Submission(StrEnum):
     PENDING = "pending"
     DONE = "done"  # or failed: to be asked
     ID_USED = "id_used"
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """What lies on PayDunya's account of one country, from which alone payouts of that country are taken."""
-
-    country: str
-    money: Money
 
 
 def invoice_of(order: PayoutOrder, withdraw_mode: str, callback_url: str) -> bytes:
@@ -164,7 +156,8 @@ def reference_in(content: Mapping[str, object]) -> str | None:
 def read_balances(reply: Reply) -> tuple[Balance, ...] | None:
     """Read {"success": true, "Balance SN": "1000 XOF"}; None when it is anything else.
 
-    After an unofficial TypeScript client, the only source there is.
+    After an unofficial TypeScript client, the only source there is. Payouts of a country are taken from what lies on the
+    account of that country alone.
     """
     answer = reply.json_object()
     if answer is None or not 200 <= reply.status < 300 or answer.get("success") is not True:
@@ -175,7 +168,7 @@ def read_balances(reply: Reply) -> tuple[Balance, ...] | None:
         amount, _, currency = text_of(value).rpartition(" ")
         money = parse_money(amount.replace(" ", ""), currency) if match else None
         if match and money is not None:
-            found.append(Balance(match[1], money))
+            found.append(Balance(match[1], currency, money.decimal))
     return tuple(found)
 
 
