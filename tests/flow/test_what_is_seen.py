@@ -21,23 +21,6 @@ from afriflow.torture.fleet import free_port
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER_SPAN = "00f067aa0ba902b7"
-# What a payer, a merchant or an attacker may put anywhere, and nobody may read in a log.
-CANARIES = [
-    "sk_test_CANARYcanaryCANARYcanary",
-    "sk_live_CANARYcanaryCANARYcanary",
-    "whsec_CANARYcanaryCANARYcanary00",
-    "eyJhbGciOiJFUzI1NiJ9.CANARYcanary.CANARYcanary",
-    "CANARYpassword7",
-    "4111 1111 1111 1111",
-    "5555555555554444",
-    "+221771234509",
-    "00221771234509",
-    "221771234509",
-    "771234509",
-    "77 123 45 09",
-    "+221 77 123 45 09",
-    "canary@payer.example",
-]
 
 
 @dataclass
@@ -236,37 +219,6 @@ async def test_refusals_are_nobodys_business_unknown_words_and_held_jobs_are_rep
         "payment_needs_attention",
     }
     assert phone[-9:].encode() not in b"".join(watched.sentry.bodies)
-
-
-async def test_no_canary_is_seen_anywhere_wherever_it_was_put(watched: Watched) -> None:
-    merchant = watched.merchant
-    for canary in CANARIES:
-        for path in (
-            "/api/transactions/{}",
-            "/api/webhooks/{}",
-            "/pay/{}",
-            "/{}",
-            "/api/webhooks/pawapay/{}",
-        ):
-            await merchant.call("GET", path.format(quote(canary)))
-            await merchant.call("POST", path.format(quote(canary)), {"phone": canary, "otp": canary})
-        await merchant.call("GET", f"/api/transactions?phone={quote(canary)}&reference={quote(canary)}")
-        await merchant.call("GET", "/api/transactions", headers={"authorization": f"Bearer {canary}"})
-        await merchant.call("GET", "/api/providers", headers={"cookie": f"afriflow_session={canary}"})
-        await merchant.call("POST", "/api/webhooks/paydunya", data=f"data[hash]={canary}&phone={canary}")
-        await merchant.checkout(key=f"key {canary}", description=canary, customer={"name": canary})
-        await merchant.checkout(payment_method={"type": "mobile_money", "phone": canary, "otp": canary})
-        await merchant.call(
-            "POST", "/dashboard/sign-in", headers={}, data={"email": canary, "password": canary}
-        )
-    seen = "\n".join(
-        [
-            watched.log,
-            await watched.metrics(),
-            *(body.decode("utf-8", "replace") for body in watched.sentry.bodies + watched.collector.bodies),
-        ]
-    )
-    assert [canary for canary in CANARIES if canary in seen] == []
 
 
 async def test_the_metrics_answer_what_an_operator_asks(watched: Watched) -> None:

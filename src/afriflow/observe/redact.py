@@ -19,7 +19,7 @@ _HIDDEN_NAME = re.compile(
 )
 # Most texts hold none of all this, and are looked at once.
 _SUSPECT = re.compile(
-    r"\d[\d -]{7}|sk_|whsec_|eyJ|://|/pay/|@|%40|[\w-]{32}|\w{4}-\w{4}-\w{4}"
+    r"\d[\d -]{7}|sk_|whsec_|eyJ|://|/pay/|@|[\w-]{32}|\w{4}-\w{4}-\w{4}"
     r"|(?i:bearer|basic|passw|secret|token|key|otp|pin|cookie|auth|cvv)"
 )
 _NAMED = re.compile(
@@ -33,8 +33,9 @@ _NAMED = re.compile(
 _BY_CHANCE = re.compile(
     r"(?<![\w-])(?:(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*\d)[A-Za-z0-9_-]{32,}|(?=\w*[g-z])[0-9a-hjkmnp-tv-z]{32}|[A-Z2-7]{32})(?![\w-])"
 )
+_ENCODED = re.compile(r"%([2-7][0-9A-Fa-f])")
 _RECOVERY_CODE = re.compile(r"(?<![\w-])[0-9a-z]{4}-[0-9a-z]{4}-[0-9a-z]{4}(?![\w-])")
-_EMAIL = re.compile(r"[\w.+-]+(?:@|%40)(?=[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2})")
+_EMAIL = re.compile(r"[\w.+-]+@(?=[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2})")
 _CARD = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?!\w)")
 _GROUPED_NUMBER = re.compile(
     r"(?<![\w.:/-])(?:(?:\+|00)\d{1,3}[ -]?)?\d{2,3}(?:[ -]\d{2,4}){3,4}(?![\w-]|[.:]\d)"
@@ -58,6 +59,8 @@ _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
 
 def redact_text(text: str) -> str:
     """Take out whatever looks like a secret, a card or a phone number; of a phone number its ends stay."""
+    while _ENCODED.search(text):  # a form or an address, perhaps inside another
+        text = _ENCODED.sub(lambda match: chr(int(match[1], 16)), text.replace("+", " "))
     if not _SUSPECT.search(text):
         return text
     for pattern, instead in _RULES:

@@ -13,6 +13,7 @@ from afriflow.observe.work import ids
 from afriflow.web.form import asked_by_itself
 from afriflow.web.prove import ask_for_proof
 from afriflow.web.render import go_to, render_error
+from afriflow.web.strict import without_value
 
 _log = logger("web")
 # What the framework raises, as a fault of ours, when somebody hangs up in the middle of a body.
@@ -123,7 +124,9 @@ def _query_faults(error: ValidationException) -> list[errors.FieldError]:
     """Point at the query parameters that the framework could not read."""
     extra = cast("list[dict[str, str]]", error.extra if isinstance(error.extra, list) else [])
     return [
-        errors.FieldError(f"?{item['key']}", "invalid_value", {"reason": item.get("message", "")[:200]})
+        errors.FieldError(
+            f"?{item['key']}", "invalid_value", {"reason": without_value(item.get("message", ""))}
+        )
         for item in extra
         if item.get("source") == "query" and "key" in item
     ]

@@ -173,7 +173,12 @@ def _fault(what: str, path: list[str]) -> tuple[FieldError, list[str]]:
         return FieldError(_pointer(path), code, {"limit": int(length[2])}), path
     if expected := re.search(r"Expected `([^`]*)`", what):
         return FieldError(_pointer(path), "wrong_type", {"expected": expected[1]}), path
-    return FieldError(_pointer(path), "invalid_value", {"reason": what}), path
+    return FieldError(_pointer(path), "invalid_value", {"reason": without_value(what)}), path
+
+
+def without_value(said: str) -> str:
+    """Leave of what a library says of a value ("Invalid enum value 'x'") what is wrong with it: it may be anybody's secret."""
+    return said.partition(" '")[0]
 
 
 def _pointer(path: list[str]) -> str:
