@@ -58,7 +58,7 @@ KINDS = {
     "password": lambda: f"Pw{_letters(14)} baobab",
     "secret of codes": _base32,
     "recovery code": lambda: "-".join(
-        "".join(_CHANCE.choice("0123456789abcdefghjkmnpqrstvwxyz") for _ in range(4)) for _ in range(3)
+        "".join(_CHANCE.choice("0123456789abcdefghjkmnpqrstvwxyz") for _ in range(4)) for _ in range(6)
     ),
     "link": _IDS.token,
     "webhook secret": lambda: f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}",

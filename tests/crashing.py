@@ -2,6 +2,8 @@
 
 import inspect
 import sys
+from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any
 
 from afriflow.checkout.create import Creator
@@ -24,7 +26,7 @@ _PLACES: tuple[tuple[type[Any], str, str, set[str]], ...] = (
     (Door, "come_in", WORD, {"email", "password", "browser"}),
     (Team, "invite", WORD, {"who", "email"}),
     (Processor, "_attempts", WORD, {"notification"}),
-    (Deliverer, "_post", WORD, {"secret"}),
+    (Deliverer, "post", WORD, {"message.secrets"}),
 )
 
 
@@ -36,7 +38,7 @@ def trap(owner: type[Any], name: str, word: str, quoted: set[str]) -> None:
     async def trapped(*given: Any, **named: Any) -> Any:
         arguments = signature.bind(*given, **named).arguments
         if word in repr(arguments):
-            held = {argument: value for argument, value in arguments.items() if argument in quoted}
+            held = {item: attrgetter(item)(SimpleNamespace(**arguments)) for item in sorted(quoted)}
             raise ValueError(f"a mistake in {name}: {held}")
         return await original(*given, **named)
 

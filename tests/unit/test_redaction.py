@@ -184,7 +184,7 @@ class TestWhatLeavesTheHouse:
             ("session Zk3vQ8wLr1Nf6Xc0Yb9Td4Ga7Hs2Jm5Pq8Ue1Io3Wx0y", "Zk3vQ8wL"),
             ("link 7g3nw0c9k2hx5rz8qy1mvt4pjd6sbfae", "7g3nw0c9"),
             ("secret JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "JBSWY3DP"),
-            ("code 7hq2-m4kd-9xwp", "7hq2"),
+            ("code 7hq2-m4kd-9xwp-7hq2-m4kd-9xwp", "m4kd"),
         ],
     )
     def test_keys_cards_and_numbers_are_taken_out_of_whatever_is_said(self, text: str, hidden: str) -> None:

@@ -34,7 +34,7 @@ _BY_CHANCE = re.compile(
     r"(?<![\w-])(?:(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*\d)[A-Za-z0-9_-]{32,}|(?=\w*[g-z])[0-9a-hjkmnp-tv-z]{32}|[A-Z2-7]{32})(?![\w-])"
 )
 _ENCODED = re.compile(r"%([2-7][0-9A-Fa-f])")
-_RECOVERY_CODE = re.compile(r"(?<![\w-])[0-9a-z]{4}-[0-9a-z]{4}-[0-9a-z]{4}(?![\w-])")
+_RECOVERY_CODE = re.compile(r"(?<![\w-])(?:[0-9a-z]{4}-){2,}[0-9a-z]{4}(?![\w-])")
 _EMAIL = re.compile(r"[\w.+-]+@(?=[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2})")
 _CARD = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?!\w)")
 _GROUPED_NUMBER = re.compile(
