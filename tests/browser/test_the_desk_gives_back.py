@@ -36,3 +36,23 @@ async def test_a_payment_is_found_by_phone_noted_and_given_back(
     await shoot(page, "dashboard-refunded")
     await page.get_by_role("link", name=made["id"]).click()
     await expect(page.locator("tbody").get_by_text("un sac mouillé")).to_be_visible()
+
+
+async def test_a_list_is_taken_away_as_a_file_that_shows_how_far_it_has_come(
+    merchant: Any, signed_in: Any, shoot: Any
+) -> None:
+    _, made = await merchant.checkout(description="=1+1")
+    page = await signed_in(language="fr-FR", wide=True)
+    await page.fill("input[name=q]", made["reference"])
+    await page.click("form.search > button")
+    await page.get_by_role("link", name="Exporter (CSV)").click()
+    await expect(page.get_by_text("Lignes : 1.")).to_be_visible()
+    async with page.expect_download() as waiting:
+        await page.get_by_role("button", name="Télécharger le fichier").click()
+    file = await waiting.value
+    assert file.suggested_filename == "transactions-test.csv"
+    text = (await file.path()).read_text("utf-8")
+    assert f",{made['reference']},'=1+1," in text
+    await expect(page.get_by_text("Le fichier est prêt")).to_be_visible()
+    await expect(page.locator("[data-rows]")).to_have_text("1")
+    await shoot(page, "dashboard-export")

@@ -150,7 +150,7 @@ def _fields(row: Record, attempts: Sequence[Record], base_url: str, language: st
     return {
         "id": row["id"],
         "mode": row["mode"],
-        "status": _status(row),
+        "status": shown_status(row),
         "amount": row["amount_minor"],
         "currency": row["currency"],
         "amount_display": display,
@@ -178,7 +178,7 @@ def _fields(row: Record, attempts: Sequence[Record], base_url: str, language: st
     }
 
 
-def _status(row: Record) -> str:
+def shown_status(row: Record) -> str:
     """Derive the refunded states; `succeeded` itself never leaves."""
     if row["refunded_minor"] == 0:
         return row["status"]

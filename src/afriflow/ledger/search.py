@@ -75,8 +75,7 @@ async def search(
     connection: Connection, caller: Caller, wanted: Filter, *, limit: int, cursor: str | None
 ) -> Found:
     """List transactions, newest first. cursor: as an earlier page gave it. Raises InvalidRequest for a broken one."""
-    after = None if cursor is None else read_cursor(cursor)
-    narrowed = {**asdict(wanted), **ids_between("txn", wanted.since, wanted.until), "after": after}
+    narrowed = narrowed_by(wanted, None if cursor is None else read_cursor(cursor))
     query, values = search_store.page(search_store.PAYMENTS, narrowed, limit + 1)
     rows = await connection.fetch(query, caller.merchant_id, caller.mode, *values)
     page = rows[:limit]
@@ -107,6 +106,11 @@ def ids_between(prefix: str, since: datetime | None, until: datetime | None) -> 
         "id_from": first_id(prefix, since, -_CLOCKS_DIFFER_MILLISECONDS) if since else None,
         "id_before": first_id(prefix, until, _CLOCKS_DIFFER_MILLISECONDS) if until else None,
     }
+
+
+def narrowed_by(wanted: Filter, after: str | None = None) -> dict[str, object]:
+    """Say a filter in the words of the table."""
+    return {**asdict(wanted), **ids_between("txn", wanted.since, wanted.until), "after": after}
 
 
 def make_cursor(last_id: str) -> str:

@@ -70,7 +70,7 @@ async def list_disbursements(
     return shown, make_cursor(shown[-1].id) if len(rows) > limit else None
 
 
-def narrowed_out(kind: str, wanted: FilterOut, after: str | None) -> dict[str, object]:
+def narrowed_out(kind: str, wanted: FilterOut, after: str | None = None) -> dict[str, object]:
     """Say a filter in the words of the table."""
     narrowed = asdict(wanted)
     status: str | None = narrowed.pop("status")

@@ -70,6 +70,24 @@ def page(listed: Listed, narrowed: Mapping[str, object], limit: int) -> tuple[st
     return f"{listed.columns} {listed.tables} WHERE {where} {order}", [*values, limit]
 
 
+def exported(listed: Listed, narrowed: Mapping[str, object], limit: int) -> tuple[str, list[object]]:
+    """Give the statement of so many rows of an export, and its values, as for a page."""
+    return page(_EXPORTED[listed.key], narrowed, limit)
+
+
+def counted(listed: Listed, narrowed: Mapping[str, object], most: int) -> tuple[str, list[object]]:
+    """Give the statement that counts what is found, as far as it may."""
+    where, values = _where(listed, narrowed)
+    one_each = f"SELECT 1 {listed.tables} WHERE {where} LIMIT ${len(values) + 3}"
+    return f"SELECT count(*) FROM ({one_each}) found", [*values, most]
+
+
+def estimated(listed: Listed, narrowed: Mapping[str, object]) -> tuple[str, list[object]]:
+    """Give the statement that asks PostgreSQL how many it expects to find, which reads no row."""
+    where, values = _where(listed, narrowed)
+    return f"EXPLAIN (FORMAT JSON) SELECT 1 {listed.tables} WHERE {where}", values
+
+
 def _where(listed: Listed, narrowed: Mapping[str, object]) -> tuple[str, list[object]]:
     conditions = [f"{listed.key}.merchant_id = $1", f"{listed.key}.mode = $2"]
     values: list[object] = []
@@ -83,6 +101,33 @@ def _where(listed: Listed, narrowed: Mapping[str, object]) -> tuple[str, list[ob
             values.append(value)
             conditions.append(condition.format(f"${len(values) + 2}"))
     return " AND ".join(conditions), values
+
+
+_LATEST = """
+LEFT JOIN LATERAL (
+    SELECT a.provider, a.reference, a.provider_reference, a.operator_reference FROM attempts a
+    WHERE a.merchant_id = t.merchant_id AND a.transaction_id = t.id ORDER BY a.number DESC LIMIT 1
+) latest ON true"""
+_EXPORTED = {
+    "t": Listed(
+        """SELECT t.id, t.status, t.amount_minor, t.currency, t.refunded_minor, t.country, t.reference, t.description,
+t.customer->>'name' AS name, m.type AS method, m.operator, m.msisdn_mask AS phone, latest.provider,
+latest.reference AS our_reference, latest.provider_reference, latest.operator_reference,
+t.failure->>'code' AS failure, t.late, t.needs_review, t.unresolved, t.metadata::text AS metadata, t.created_at, t.updated_at""",
+        PAYMENTS.tables + _LATEST,
+        "t",
+        _PAYMENT,
+    ),
+    "d": Listed(
+        """SELECT d.id, d.status, d.amount_minor, d.currency, d.country, d.transaction_id, d.merchant_reference AS reference,
+d.batch_id, d.description, d.recipient_name AS name, m.type AS method, m.operator, m.msisdn_mask AS phone, d.provider,
+d.reference AS our_reference, d.provider_reference, d.operator_reference, d.failure->>'code' AS failure,
+d.needs_review, d.unresolved, d.metadata::text AS metadata, d.created_at, d.updated_at""",
+        MONEY_OUT.tables,
+        "d",
+        _MONEY_OUT,
+    ),
+}
 
 
 # What a text can name beside a phone; every branch is a look into an index.

@@ -7,6 +7,7 @@ from afriflow.web.dashboard_account import AccountPages
 from afriflow.web.dashboard_audit_log import AuditLogPages
 from afriflow.web.dashboard_desk import DecisionPages, JobPages
 from afriflow.web.dashboard_endpoint import EndpointPages
+from afriflow.web.dashboard_export import ExportPages
 from afriflow.web.dashboard_keys import KeyPages
 from afriflow.web.dashboard_links import LinkPages
 from afriflow.web.dashboard_me import OwnPages
@@ -46,6 +47,7 @@ PAGES = [
     live.tell_changes,
     PaymentPages,
     ViewPages,
+    ExportPages,
     MoneyOutPages,
     ProviderPages,
     ProviderPage,

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import segno
 from babel.core import get_global
 from babel.dates import format_datetime
+from babel.numbers import format_decimal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Request, Response
 from litestar.datastructures import Cookie
@@ -144,6 +145,7 @@ def _templates() -> Environment:
     )
     ours: dict[str, Any] = {
         "time": show_time,
+        "counted": _counted,
         "pretty": _pretty,
         "qr": _qr,
         "wallet": _wallet,
@@ -177,6 +179,11 @@ def _pretty(text: str) -> str:
         return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     except ValueError:
         return text
+
+
+def _counted(number: int, language: str) -> str:
+    """Write a count as people do: 1 000 000 in French, 1,000,000 in English."""
+    return format_decimal(number, locale=language)
 
 
 def _qr(text: str) -> str:
