@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -555,19 +556,25 @@ async def test_the_phone_page_speaks_french_or_english_and_needs_no_script(hands
     async with phone_page(phones) as (url, session):
         async with session.get(f"{url}/", headers={"accept-language": "fr-SN, en;q=0.5"}) as response:
             french = await response.text()
-            assert "script" not in response.headers["content-security-policy"]
+            assert "script-src 'self';" in response.headers["content-security-policy"]
         async with session.get(f"{url}/", headers={"accept-language": "en-GB"}) as response:
             english = await response.text()
         async with session.get(f"{url}/phone.css") as response:
             assert response.content_type == "text/css"
+        async with session.get(f"{url}/phone.js") as response:
+            assert response.content_type == "text/javascript"
         async with session.get(f"{url}/dial", headers={"accept-language": "fr"}) as response:
             assert "Composer un code" in await response.text()
+            assert "script" not in response.headers["content-security-policy"]
     assert "Approuver (PIN)" in french
     assert "1\u202f250\u202f000.5" in french
     assert "Approve (PIN)" in english
     for page in (french, english):
         assert "&lt;b&gt;Awa&lt;/b&gt;" in page
-        assert "<script" not in page
+        assert re.findall("<script.*?</script>", page) == [
+            '<script src="/simulators/phone/phone.js" defer></script>'
+        ]
+        assert '<noscript><meta http-equiv="refresh"' in page
         assert "style=" not in page
 
 

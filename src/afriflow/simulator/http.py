@@ -72,16 +72,18 @@ def json_response(status: int, value: object, headers: Mapping[str, str] | None 
     return Response(status, json.dumps(value, ensure_ascii=False).encode(), headers=headers or {})
 
 
-def page_response(html: str, status: int = 200, form_targets: Sequence[str] = ()) -> Response:
+def page_response(
+    html: str, status: int = 200, form_targets: Sequence[str] = (), *, script: bool = False
+) -> Response:
     """Answer with a page, which the browser is told to trust with nothing but our own style sheet.
 
     form_targets: origins to which a form of the page may lead besides its own, for instance by a redirect back to
-    the merchant ("https://shop.example").
+    the merchant ("https://shop.example"). script: a script of ours may run too, and ask us.
     """
     forms = " ".join(("'self'", *form_targets))
     policy = (
         "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none';"
-        f" form-action {forms}"
+        f" form-action {forms}" + ("; script-src 'self'; connect-src 'self'" if script else "")
     )
     headers = {
         "content-security-policy": policy,

@@ -98,10 +98,12 @@ class Phone:
     def __init__(self, handset: Handset, public_url: str) -> None:
         self._handset = handset
         self._base_path = urlsplit(public_url).path.rstrip("/")
-        self._css = files("afriflow.simulator").joinpath("pages", "phone.css").read_bytes()
+        pages = files("afriflow.simulator").joinpath("pages")
+        self._css, self._js = (pages.joinpath(f"phone.{kind}").read_bytes() for kind in ("css", "js"))
         self._routes = Routes()
         self._routes.add("GET", "/", self._show)
         self._routes.add("GET", "/phone.css", self._style)
+        self._routes.add("GET", "/phone.js", self._script)
         self._routes.add("GET", "/prompts", self._list)
         self._routes.add("POST", "/prompts/{id}", self._decide)
         self._routes.add("GET", "/dial", self._show_dial)
@@ -136,10 +138,13 @@ class Phone:
             refresh_seconds=REFRESH_SECONDS,
             grouped=_grouped,
         )
-        return page_response(html)
+        return page_response(html, script=True)
 
     async def _style(self, request: Request) -> Response:  # noqa: ARG002 - a handler
         return Response(200, self._css, "text/css; charset=utf-8", {"cache-control": "max-age=3600"})
+
+    async def _script(self, request: Request) -> Response:  # noqa: ARG002 - a handler
+        return Response(200, self._js, "text/javascript; charset=utf-8", {"cache-control": "max-age=3600"})
 
     async def _list(self, request: Request) -> Response:
         return json_response(

@@ -35,7 +35,7 @@ _BUTTONS = {
 _TEXTS: dict[str, dict[str, Any]] = {
     "fr": {
         "title": "Paiement simulé", "hint": "Simulateur de PayDunya : aucun argent ne bouge ici.",
-        "to": "À", "with": "Avec", "all": "tous les moyens", "pay": "Payer", "cancel": "Annuler",
+        "to": "À", "with": "Avec", "all": "tous les moyens", "card": "carte bancaire", "pay": "Payer", "cancel": "Annuler",
         "no_funds": "Solde insuffisant", "fail": "Échouer", "back": "Retour chez le marchand",
         "gone": "Cette facture n’existe pas.", "overview": "PayDunya, simulé", "invoices": "Dernières factures",
         "none": "Aucune facture encore.", "magic": "Fins de numéro magiques (SoftPay)",
@@ -54,7 +54,7 @@ _TEXTS: dict[str, dict[str, Any]] = {
     },
     "en": {
         "title": "Simulated payment", "hint": "Simulator of PayDunya: no money moves here.",
-        "to": "To", "with": "With", "all": "any method", "pay": "Pay", "cancel": "Cancel",
+        "to": "To", "with": "With", "all": "any method", "card": "bank card", "pay": "Pay", "cancel": "Cancel",
         "no_funds": "Not enough money", "fail": "Fail", "back": "Back to the merchant",
         "gone": "There is no such invoice.", "overview": "PayDunya, simulated", "invoices": "Latest invoices",
         "none": "No invoice yet.", "magic": "Magic ends of phone numbers (SoftPay)",
