@@ -205,7 +205,9 @@ class Person:
         async with self.browser.request(
             method, self.url + path, headers=headers, allow_redirects=False, **how
         ) as response:
-            return response.status, await response.text(), response.headers.get("location", "")
+            endless = response.content_type == "text/event-stream"
+            text = (await response.content.readany()).decode() if endless else await response.text()
+            return response.status, text, response.headers.get("location", "")
 
 
 @pytest.fixture(scope="module")

@@ -176,6 +176,8 @@ class TestStatements:
             "afriflow.checkout.prompts_store.PROMPTS_FORGET": "housekeeping",
             "afriflow.ledger.store.TRANSACTION_BY_TOKEN": "whose link is it",
             "afriflow.checkout.store.LINK_BY_TOKEN": "whose link is it",
+            "afriflow.ledger.watch_store.CHANGED": "one look for all whose pages are open",
+            "afriflow.ledger.tally_store.HOURS_CHANGED": "what runs by the clock runs for all",
             "afriflow.ledger.store.TRANSACTION_OWNER": "whose payment does a person at a terminal mean",
             "afriflow.ledger.store.DISBURSEMENT_OWNER": "whose refund or payout does a person at a terminal mean",
             "afriflow.reconcile.measure_store.ORDERS_OPEN": "the metric is of the whole house",

@@ -303,10 +303,20 @@ async def test_processes_of_production_say_when_they_can_work_and_tell_only_whom
     await owner.close()
 
     process = fleet.processes["api"]
+    entered = {"email": fleet.ready.merchant.email, "password": fleet.ready.merchant.password}
+    own_page = {"sec-fetch-site": "same-origin"}
+    door = f"{fleet.url}/dashboard/sign-in"
+    async with session.post(door, data=entered, headers=own_page, allow_redirects=False) as answer:
+        cookie = answer.headers["set-cookie"].partition(";")[0]
+    # A page that is looked at holds up nobody.
+    page = await session.get(f"{fleet.url}/dashboard/live", headers={"cookie": cookie})
+    assert page.status == 200
     process.send_signal(signal.SIGTERM)
     while (ready := await ask(f"{fleet.url}/health/ready"))[0] == 200:
         await asyncio.sleep(0.01)
     assert ready[1]["status"] == "going"
     assert (await ask(f"{fleet.url}/health/live"))[0] == 200
+    async with asyncio.timeout(10):
+        assert b"event: end" not in await page.content.read()  # it looks for another process
     assert await asyncio.to_thread(process.wait, 30) in {0, -signal.SIGTERM}
     fleet.processes.pop("api")

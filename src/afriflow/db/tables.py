@@ -16,7 +16,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    Numeric,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
@@ -659,7 +658,7 @@ tallies = Table(  # provider empty: all payments, each once; else the orders to 
     Column("begun", Integer, nullable=False),
     Column("ended", Integer, nullable=False),
     Column("succeeded", Integer, nullable=False),
-    Column("amount_minor", Numeric, nullable=False),  # of what succeeded; an hour's sum may pass 64 bits
+    Column("amount_minor", BigInteger, nullable=False),  # of what succeeded
     Column("took", ARRAY(Integer), nullable=False),
     PrimaryKeyConstraint("merchant_id", "mode", "hour", "provider", "operator", "country", "currency"),
 )

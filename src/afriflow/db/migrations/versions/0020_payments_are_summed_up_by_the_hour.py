@@ -21,7 +21,7 @@ def upgrade() -> None:
         sa.Column("begun", sa.Integer(), nullable=False),
         sa.Column("ended", sa.Integer(), nullable=False),
         sa.Column("succeeded", sa.Integer(), nullable=False),
-        sa.Column("amount_minor", sa.Numeric(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("took", postgresql.ARRAY(sa.Integer()), nullable=False),
         sa.CheckConstraint("mode IN ('test', 'live')", name=op.f("ck_tallies_mode")),
         sa.PrimaryKeyConstraint(
