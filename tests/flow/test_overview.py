@@ -232,6 +232,12 @@ async def test_what_needs_a_person_is_counted_with_the_way_to_it(shop: Shop) -> 
     looked_at, stuck = await shop.pay("succeeded"), await shop.pay("processing")
     await rows.execute("UPDATE transactions SET needs_review = true WHERE id = $1", looked_at)
     await rows.execute("UPDATE transactions SET unresolved = true WHERE id = $1", stuck)
+    await rows.execute(
+        "INSERT INTO disbursements (merchant_id, id, mode, kind, status, amount_minor, currency, country,"
+        " payment_method_id, metadata, language, provider, account_id, reference, body_hash, unresolved)"
+        " VALUES ($1, 'pyo_' || $1, 'test', 'payout', 'unknown', 5, 'XOF', 'SN', 'wave', '{}', 'en', 'pawapay', 'acc', $1, '', true)",
+        merchant_id,
+    )
     ids: Ids = shop.desk.house.ids
     endpoint, event = ids.new("whe"), ids.new("evt")
     await rows.execute(
@@ -255,6 +261,7 @@ async def test_what_needs_a_person_is_counted_with_the_way_to_it(shop: Shop) -> 
     assert found == {
         "payments_review": "1",
         "payments_unresolved": "1",
+        "payouts_unresolved": "1",
         "jobs_held": "1",
         "endpoints_disabled": "1",
         "deliveries_failing": "1",

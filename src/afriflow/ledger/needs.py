@@ -18,9 +18,6 @@ async def count_needs(connection: Connection, merchant_id: str, mode: Mode, now:
     """Count payments, refunds and payouts that are to be looked at, endpoints that are off, messages that fail."""
     found: Counter[str] = Counter()
     found.update(dict(await one(connection, store.WAITING, merchant_id, mode)))
-    for row in await connection.fetch(store.WAITING_OUT, merchant_id, mode):
-        found[f"{row['kind']}s_review"] = row["review"]
-        found[f"{row['kind']}s_unresolved"] = row["unresolved"]
     since = first_id("dlv", now - _GIVEN_UP)
     found.update(dict(await one(connection, store.FAILING, merchant_id, mode, COUNTED_MAX, since)))
     return found

@@ -1,14 +1,17 @@
 """The SQL of what waits for a person of one merchant: by the indexes of what is set aside, which stay small."""
 
-WAITING = """
+_OUT = """
+(SELECT count(*) FROM disbursements WHERE merchant_id = $1 AND mode = $2 AND kind = '{kind}' AND {flag}) AS {kind}s_{name},
+"""
+WAITING = f"""
 SELECT (SELECT count(*) FROM transactions WHERE merchant_id = $1 AND mode = $2 AND needs_review) AS payments_review,
        (SELECT count(*) FROM transactions WHERE merchant_id = $1 AND mode = $2 AND unresolved) AS payments_unresolved,
+       {_OUT.format(kind="refund", flag="needs_review", name="review")}
+       {_OUT.format(kind="refund", flag="unresolved", name="unresolved")}
+       {_OUT.format(kind="payout", flag="needs_review", name="review")}
+       {_OUT.format(kind="payout", flag="unresolved", name="unresolved")}
        (SELECT count(*) FROM webhook_endpoints WHERE merchant_id = $1 AND mode = $2 AND disabled_at IS NOT NULL)
            AS endpoints_disabled
-"""
-WAITING_OUT = """
-SELECT kind, count(*) FILTER (WHERE needs_review) AS review, count(*) FILTER (WHERE unresolved) AS unresolved
-FROM disbursements WHERE merchant_id = $1 AND mode = $2 AND (needs_review OR unresolved) GROUP BY kind
 """
 # Of each endpoint the oldest that wait: where these fail, so do those behind them. $3: so many; $4: given up since.
 FAILING = """

@@ -7,6 +7,7 @@ earlier look has seen is not told again.
 
 import asyncio
 from collections import defaultdict
+from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -83,7 +84,8 @@ class Watch:
             listener.since = None
             listener.called.set()  # a page that was away may have missed anything
         if self._looking is None:
-            self._looking = asyncio.create_task(self._look_on())
+            # In a context of its own: what it says belongs to no request.
+            self._looking = asyncio.create_task(self._look_on(), context=Context())
             self._looking.add_done_callback(self._ended)
 
     def leave(self, listener: Listener) -> None:
