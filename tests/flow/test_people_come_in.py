@@ -456,6 +456,7 @@ async def test_guessing_proofs_ends_after_ten_tries(desk: Desk) -> None:
 
 def test_acts_that_matter_and_want_no_proof_are_few_and_written_here() -> None:
     excepted = {"send_again", "replay", "test", "pause", "resume", "force", "unforce"}
+    excepted |= {"begin", "step", "keep", "discard"}  # of a draft of routing rules, which moves no payment
     found = {
         handler.name or handler.fn.__name__
         for page in PAGES
