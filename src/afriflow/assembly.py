@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 from redis.asyncio import Redis
 
+from afriflow.checkout.approve import Approvals
 from afriflow.checkout.batch import Batcher
 from afriflow.checkout.bulkhead import BulkheadLimits, Bulkheads
 from afriflow.checkout.confirm import Confirmer
@@ -102,7 +103,7 @@ class Assembly(Ground):
     follower: Follower
     sessions: Sessions
     disburser: Disburser
-    batcher: Batcher
+    approvals: Approvals
     giver_back: GiverBack
     receiver: Receiver
     processor: Processor
@@ -177,7 +178,7 @@ def put_together(ground: Ground) -> Assembly:
         follower=follower,
         sessions=Sessions(database, recorder, follower),
         disburser=disburser,
-        batcher=Batcher(disburser),
+        approvals=Approvals(disburser, Batcher(disburser), clock, settings.payout_approval_seconds),
         giver_back=GiverBack(disburser),
         receiver=Receiver(*there, vault, ids, clock),
         processor=Processor(*there, vault, recorder, out_recorder, follower.check, clock),

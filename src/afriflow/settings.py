@@ -158,6 +158,10 @@ class Settings:
     failover_attempts_max: int = _setting(
         3, "providers tried in one payment; more would outlast the payer's patience"
     )
+    payout_approval_seconds: int = _setting(
+        3 * _DAY,
+        "how long a payout waits for its second person: a weekend; then it has failed, and nothing was sent",
+    )
     payout_batch_max: int = _setting(
         20, "all payouts of a batch are sent before it is answered, and pawaPay takes 20 in a call"
     )

@@ -37,6 +37,7 @@ def schedules(house: Assembly) -> list[Schedule]:
 
     return [
         Schedule("sweep", "*/5 * * * *", house.sweeper.sweep),  # open attempts that no job follows
+        Schedule("lapse", "*/5 * * * *", house.approvals.expire),  # payouts whose second person did not come
         Schedule("audit", "* * * * *", house.auditor.look),  # does what must hold still hold?
         Schedule("remind", "0 6 * * *", house.reminder.remind),  # what still waits for a person
         Schedule("refresh", "*/10 * * * *", house.refresher.refresh),  # what each provider account may do now

@@ -40,9 +40,9 @@ QUERIES = {"/api/payment-methods": "?country=SN"}
 PASSWORD = "a long sentence of a test"
 SAME_ORIGIN = {"sec-fetch-site": "same-origin"}
 # Of the merchant and not of one of its modes: there is no other mode in which they would not be there.
-OF_BOTH_MODES = {"person_id", "invitation_id", "view_id"}
+OF_BOTH_MODES = {"person_id", "invitation_id", "view_id", "session_id"}
 # What stands in a path and names nobody's object.
-WORDS = {"kind": "payouts"}
+WORDS = {"kind": "payouts", "listing": "transactions", "place": "1"}
 # Whatever a form of the dashboard may ask for.
 FORM = {
     "note": "a test",
@@ -168,6 +168,7 @@ async def untouched(rows: Any, world: World) -> Any:
 
     async def look() -> Any:
         tables = ("webhook_endpoints", "provider_accounts", "routing_rules", "merchant_policies", "audit_log")
+        tables += ("payout_approvals",)
         kept = {
             table: await rows.fetchval(
                 f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t WHERE merchant_id = $1",  # noqa: S608 - named above
@@ -237,6 +238,11 @@ async def owner(demo: dict[str, Any], come_in: Any, world: World, rows: Any) -> 
     world.ids["invitation_id"] = await rows.fetchval("SELECT id FROM person_links WHERE email = $1", invited)
     await person.send("POST", "/dashboard/views", {"name": invited, "query": "status=failed"})
     world.ids["view_id"] = await rows.fetchval("SELECT id FROM saved_views WHERE name = $1", invited)
+    of_person = "JOIN people p ON p.merchant_id = s.merchant_id AND p.id = s.person_id WHERE p.email = $1"
+    world.ids["session_id"] = await rows.fetchval(
+        f"SELECT s.id FROM dashboard_sessions s {of_person} ORDER BY s.created_at DESC LIMIT 1",  # noqa: S608
+        demo["dashboard_user"],
+    )
     return person
 
 
@@ -439,6 +445,11 @@ async def test_a_filter_by_what_is_somebody_elses_finds_nothing(
     assert asked >= 2
 
 
+def sends_on(page: Operation, status: int) -> bool:
+    """Tell whether a page shows nothing itself: where it leads to, whoever may not come is turned away."""
+    return page.method == "GET" and status == 303
+
+
 async def test_no_page_opens_for_whoever_is_not_signed_in(
     pages: list[Operation],
     world: World,
@@ -510,8 +521,9 @@ async def test_each_role_comes_as_far_as_its_permissions_and_never_to_somebody_e
                 continue  # people's own account
             status, text, _ = await person.send(page.method, world.path(page), FORM)
             may = page.permission in role.permissions
-            expected = {403} if not may else {404} if page.parameters else {200, 303, 422}
-            if status not in expected:
+            # Without an id it is the stranger's own, which may not be there or have moved on.
+            expected = {403} if not may else {404} if page.parameters else {200, 303, 404, 409, 422}
+            if status not in expected and not (may and sends_on(page, status)):
                 found.append((str(page), role.value, status))
             given = {world.ids[name] for name in page.parameters}
             if seen := [id_ for id_ in world.ids.values() if id_ in text and id_ not in given]:
@@ -531,7 +543,7 @@ async def test_the_owners_own_objects_are_not_there_in_the_other_mode(
             if not page.parameters or OF_BOTH_MODES & set(page.parameters):
                 continue
             status, _, _ = await owner.send(page.method, world.path(page), FORM)
-            if status != 404:
+            if status != 404 and not sends_on(page, status):
                 found.append((str(page), status))
         assert found == []
     finally:

@@ -165,6 +165,7 @@ class TestStatements:
     def test_every_statement_about_a_merchants_rows_names_the_merchant(self) -> None:
         # Looked up before the merchant is known, or across merchants on purpose; each with its reason.
         open_to_all = {
+            "afriflow.checkout.approve_store.OVERDUE": "what runs by the clock runs for all",
             "afriflow.db.engine._INCARNATION": "about the database, not about rows",
             "afriflow.merchants.api_keys_store.KEY_OWNER": "whose key is it",
             "afriflow.merchants.api_keys_store.KEY_PLACE": "whose key does a person at a terminal mean",

@@ -247,6 +247,26 @@ class NotRefundable(Conflict):
     code = "not_refundable"
 
 
+class NotWaiting(Conflict):
+    """A payout waits for nobody any more: somebody has decided, or its time was over."""
+
+    code = "not_waiting"
+
+
+class SecondPersonWanted(Refusal):
+    """Whoever asked for a payout is not the second person that it waits for."""
+
+    code = "second_person_wanted"
+    status = 403
+
+
+class ApprovalWanted(Refusal):
+    """A payout of a batch needs a second person, who decides about single ones. `reference`: its."""
+
+    code = "approval_wanted"
+    status = 422
+
+
 class RefundExceeds(Refusal):
     """More than is left of the payment. `remaining`: minor units."""
 

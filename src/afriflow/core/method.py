@@ -101,12 +101,17 @@ class FailureCode(StrEnum):
     PROVIDER_UNAVAILABLE = "provider_unavailable"
     PROVIDER_REJECTED = "provider_rejected"
     AMOUNT_OUT_OF_BOUNDS = "amount_out_of_bounds"
+    NOT_APPROVED = "not_approved"  # by the second person of a payout: nobody was ever asked for it
     UNSPECIFIED = "unspecified"
 
     @property
     def payer_can_retry(self) -> bool:
         """Whether the payer can mend it alone: same amount, another try, another number or another method."""
-        return self not in {FailureCode.PROVIDER_REJECTED, FailureCode.AMOUNT_OUT_OF_BOUNDS}
+        return self not in {
+            FailureCode.PROVIDER_REJECTED,
+            FailureCode.AMOUNT_OUT_OF_BOUNDS,
+            FailureCode.NOT_APPROVED,
+        }
 
     @property
     def is_providers_fault(self) -> bool:

@@ -220,6 +220,7 @@ merchant_policies = Table(
     Column("second_factor", Text, nullable=False, server_default="money"),  # of whom, in live mode
     Column("updated_by", Text, nullable=False),
     _time("updated_at"),
+    Column("approval_above", JSONB),  # by currency: payouts of more wait for a second person
     PrimaryKeyConstraint("merchant_id", "mode"),
     CheckConstraint("late_success IN ('hold', 'accept', 'auto_refund')", name="late_success"),
     CheckConstraint("second_factor IN ('nobody', 'money', 'everybody')", name="second_factor"),
@@ -588,6 +589,47 @@ payout_batches = Table(
     _time("created_at"),
     PrimaryKeyConstraint("merchant_id", "id"),
     Index("ix_payout_batches_recent", "merchant_id", "mode", "id"),
+)
+
+payout_approvals = (
+    Table(  # payouts that wait, or waited, for a second person; approved, one is a disbursement of this id
+        "payout_approvals",
+        metadata,
+        _merchant(),
+        Column("id", Text, nullable=False),
+        *_mode(),
+        Column("status", Text, nullable=False, server_default="waiting"),
+        Column("key", Text, nullable=False),
+        Column("amount_minor", BigInteger, nullable=False),
+        Column("currency", Text, nullable=False),
+        Column("country", Text, nullable=False),
+        Column("merchant_reference", Text, nullable=False),
+        Column("payment_method_id", Text, nullable=False),
+        Column("recipient_name", Text),
+        Column("description", Text),
+        Column("metadata", JSONB, nullable=False),
+        Column("language", Text, nullable=False),
+        Column("asked_by", Text, nullable=False),
+        Column("decided_by", Text),
+        Column("reason", Text),
+        _time("created_at"),
+        Column("expires_at", DateTime(timezone=True), nullable=False),
+        _time("decided_at", nullable=True),
+        PrimaryKeyConstraint("merchant_id", "id"),
+        CheckConstraint("amount_minor > 0", name="amount"),
+        CheckConstraint("status IN ('waiting', 'approved', 'refused', 'expired')", name="status"),
+        CheckConstraint("decided_by <> asked_by OR status <> 'approved'", name="two"),
+        Index(
+            "uq_payout_approvals_reference",
+            "merchant_id",
+            "mode",
+            "merchant_reference",
+            unique=True,
+            postgresql_where=text("status = 'waiting'"),
+        ),
+        Index("ix_payout_approvals_recent", "merchant_id", "mode", "id"),
+        Index("ix_payout_approvals_waiting", "expires_at", postgresql_where=text("status = 'waiting'")),
+    )
 )
 
 prompts = Table(  # how often a phone was asked to pay, whoever asked: see checkout/prompt_limit.py

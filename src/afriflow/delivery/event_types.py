@@ -18,6 +18,7 @@ _IN = (
 EVENT_TYPES = (
     *(f"transaction.{word}" for word in _IN),
     *(f"refund.{word}" for word in _OUT),
+    "payout.requires_approval",
     *(f"payout.{word}" for word in _OUT),
     "provider.health_changed",
 )

@@ -5,10 +5,14 @@ from typing import Any
 
 import msgspec
 
+from afriflow.core.method import FailureCode
 from afriflow.core.money import Money
 from afriflow.core.transaction import OPEN
 from afriflow.db.engine import Record
 from afriflow.ledger.present import ShownFailure, ShownMethod, show_amount, show_failure, show_routing
+
+# Of a payout: it waits for a second person, and nothing of it was ordered.
+REQUIRES_APPROVAL = "requires_approval"
 
 
 class Refund(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +39,7 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Payout(msgspec.Struct, frozen=True, kw_only=True):
-    """Money that goes to a person's wallet. Amounts in minor units."""
+    """Money that goes to a person's wallet. Amounts in minor units. provider: null until somebody has approved it."""
 
     id: str
     object: str = "payout"
@@ -50,7 +54,7 @@ class Payout(msgspec.Struct, frozen=True, kw_only=True):
     recipient: dict[str, Any]
     payment_method: ShownMethod
     description: str | None
-    provider: str
+    provider: str | None
     operator_reference: str | None
     failure: ShownFailure | None
     needs_review: bool
@@ -115,6 +119,35 @@ def show_disbursement(row: Record) -> Refund | Payout:
         payment_method=ShownMethod(row["method_type"], row["method_operator"] or None, phone),
         description=row["description"],
         routing=show_routing(row["routing"], language),
+    )
+
+
+def show_waiting(row: Record) -> Payout:
+    """Build the outside view of a payout that waits for a second person, or was never approved: nobody was asked."""
+    language, phone = row["language"], row["method_phone"] or None
+    waits = row["status"] == "waiting"
+    return Payout(
+        id=row["id"],
+        mode=row["mode"],
+        status=REQUIRES_APPROVAL if waits else "failed",
+        amount=row["amount_minor"],
+        currency=row["currency"],
+        amount_display=show_amount(Money(row["amount_minor"], row["currency"]), language),
+        country=row["country"],
+        reference=row["merchant_reference"],
+        batch=None,
+        recipient={"name": row["recipient_name"], "phone": phone},
+        payment_method=ShownMethod(row["method_type"], row["method_operator"] or None, phone),
+        description=row["description"],
+        provider=None,
+        operator_reference=None,
+        failure=None if waits else show_failure({"code": FailureCode.NOT_APPROVED}, language),
+        needs_review=False,
+        unresolved=False,
+        routing=None,
+        metadata=row["metadata"],
+        created_at=row["created_at"],
+        updated_at=row["decided_at"] or row["created_at"],
     )
 
 

@@ -83,7 +83,7 @@ class OwnAccount:
             return await self._sessions.list_of(connection, me)
 
     async def end_session(self, me: SignedIn, session_id: str) -> None:
-        """Sign out at one of the places where the person is signed in."""
+        """Sign out at one of the places where the person is signed in. Raises NotFound."""
         async with self._database.transaction() as connection:
             await self._sessions.end_one(connection, me, session_id)
             await audit_log.write(

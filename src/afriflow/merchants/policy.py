@@ -1,12 +1,15 @@
 """What a merchant wants done without being asked each time; one row per mode, defaults where there is none."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
+from afriflow.core.errors import FieldError, InvalidRequest
+from afriflow.core.money import AMOUNT_MINOR_MAX, EXPONENTS
 from afriflow.core.permission import Permission, Role
 from afriflow.core.review import LatePolicy
 from afriflow.core.transaction import Mode
 from afriflow.db.engine import Connection
-from afriflow.merchants import audit_log, people_store, store
+from afriflow.merchants import approval_store, audit_log, people_store, store
 from afriflow.merchants.keys import Caller
 
 _MONEY_OUT = frozenset({Permission.REFUNDS_WRITE, Permission.PAYOUTS_WRITE})
@@ -41,6 +44,45 @@ async def put_late_policy(connection: Connection, caller: Caller, policy: LatePo
         action="policy.changed",
         subject="late_success",
         details={"mode": caller.mode, "late_success": policy},
+    )
+
+
+async def approval_limits_of(connection: Connection, merchant_id: str, mode: Mode) -> dict[str, int]:
+    """Say above which amounts a payout waits for a second person, in minor units by currency; others never wait."""
+    return await connection.fetchval(approval_store.LIMITS, merchant_id, mode) or {}
+
+
+async def put_approval_limits(connection: Connection, caller: Caller, limits: Mapping[str, int]) -> None:
+    """Decide it, for what is asked for from now on; in a transaction. Raises InvalidRequest."""
+    pointer = "/payout_approval_above"
+    faults = [
+        FieldError(f"{pointer}/{name[:8]}", "unknown_currency", {"value": name[:8]})
+        for name in limits
+        if name not in EXPONENTS
+    ]
+    faults += [
+        FieldError(f"{pointer}/{name}", "amount_too_large", {"limit": AMOUNT_MINOR_MAX})
+        for name, amount in limits.items()
+        if amount > AMOUNT_MINOR_MAX
+    ]
+    faults += [
+        FieldError(f"{pointer}/{name}", "amount_not_positive")
+        for name, amount in limits.items()
+        if amount < 0
+    ]
+    if faults:
+        raise InvalidRequest(faults)
+    before = await approval_limits_of(connection, caller.merchant_id, caller.mode)
+    await connection.execute(
+        approval_store.LIMITS_PUT, caller.merchant_id, caller.mode, dict(limits), caller.who
+    )
+    await audit_log.write(
+        connection,
+        merchant_id=caller.merchant_id,
+        who=caller.who,
+        action="policy.changed",
+        subject="payout_approval",
+        details={"mode": caller.mode, "before": before, "after": dict(limits)},
     )
 
 

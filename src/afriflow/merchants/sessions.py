@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from afriflow.core.errors import Unauthenticated
+from afriflow.core.errors import NotFound, Unauthenticated
 from afriflow.core.ids import Ids
 from afriflow.core.permission import Role
 from afriflow.core.transaction import Mode
@@ -175,8 +175,10 @@ class Sessions:
         return await connection.fetchrow(store.SESSION_END_BY_HASH, self._vault.hash(token))
 
     async def end_one(self, connection: Connection, me: SignedIn, session_id: str) -> None:
-        """End one of a person's sessions; nothing happens where there is none of that name."""
-        await connection.execute(store.SESSION_END, me.merchant_id, me.person_id, session_id)
+        """End one of a person's sessions. Raises NotFound, also for somebody else's."""
+        done = await connection.execute(store.SESSION_END, me.merchant_id, me.person_id, session_id)
+        if done == "DELETE 0":
+            raise NotFound(id=session_id)
 
     async def end_others(self, connection: Connection, me: SignedIn) -> None:
         await connection.execute(store.SESSIONS_END_OTHERS, me.merchant_id, me.person_id, me.session_id)

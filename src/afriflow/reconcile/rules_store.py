@@ -293,8 +293,8 @@ LIMIT $1
 # ── what only a look at everything can see ──────────────────────────────────────────────────────────────────────
 KEY_LEADS_SOMEWHERE = """
 SELECT k.merchant_id, k.object_id AS subject_id, 'a key names it, and it is not there' AS detail
-FROM idempotency_keys k
-LEFT JOIN transactions t ON t.merchant_id = k.merchant_id AND t.id = k.object_id
+FROM idempotency_keys k LEFT JOIN transactions t ON t.merchant_id = k.merchant_id AND t.id = k.object_id
 LEFT JOIN disbursements d ON d.merchant_id = k.merchant_id AND d.id = k.object_id
-WHERE t.id IS NULL AND d.id IS NULL LIMIT $1
+LEFT JOIN payout_approvals a ON a.merchant_id = k.merchant_id AND a.id = k.object_id LEFT JOIN payout_batches b ON b.merchant_id = k.merchant_id AND b.id = k.object_id
+WHERE t.id IS NULL AND d.id IS NULL AND a.id IS NULL AND b.id IS NULL LIMIT $1
 """

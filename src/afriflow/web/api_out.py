@@ -1,5 +1,6 @@
 """The API for money that goes out: refunds and payouts."""
 
+import contextlib
 from typing import Annotated, Any
 
 import msgspec
@@ -15,11 +16,11 @@ from afriflow.checkout.request_out import (
     read_payout,
     read_refund,
 )
-from afriflow.core.errors import FieldError, InvalidRequest
+from afriflow.core.errors import FieldError, InvalidRequest, NotFound
 from afriflow.core.permission import Permission
 from afriflow.ledger import search_out
-from afriflow.ledger.present_out import Batch, Payout, Refund
-from afriflow.ledger.search import read_cursor
+from afriflow.ledger.present_out import REQUIRES_APPROVAL, Batch, Payout, Refund, show_waiting
+from afriflow.ledger.search import make_cursor, read_cursor
 from afriflow.ledger.search_out import FilterOut, list_disbursements, read_disbursement
 from afriflow.web.auth import House, Who, require_key
 
@@ -118,9 +119,9 @@ class PayoutController(Controller):
     async def create(
         self, house: House, caller: Who, data: JSONBody[PayoutRequest], key: IdempotencyKey = None
     ) -> Payout:
-        """Send money to a person; routed once, and never to a second provider."""
+        """Send money to a person; routed once, and never to a second provider. Above the merchant's limit it waits."""
         key = read_key(key)
-        reply = await house.disburser.payout(caller, key, read_payout(data, caller.mode, caller.language))
+        reply = await house.approvals.payout(caller, key, read_payout(data, caller.mode, caller.language))
         return _created(reply.body, replayed=reply.replayed)
 
     @get("/", permission=Permission.PAYOUTS_READ, summary="List payouts")
@@ -134,15 +135,24 @@ class PayoutController(Controller):
         needs_review: NeedsReview = None,
         unresolved: Unresolved = None,
     ) -> PayoutPage:
-        """List payouts of the key's mode, newest first."""
+        """List payouts of the key's mode, newest first; `requires_approval` lists those that wait for a second person."""
+        if status == REQUIRES_APPROVAL:
+            limit = min(limit, house.settings.page_limit_max)
+            after = read_cursor(cursor) if cursor else None
+            found = await house.approvals.waiting(caller, limit=limit + 1, after=after)
+            shown = [show_waiting(row) for row in found[:limit]]
+            return PayoutPage(shown, make_cursor(shown[-1].id) if len(found) > limit else None)
         wanted = FilterOut(status, None, needs_review, unresolved)
         return PayoutPage(*await _list(house, caller, "payout", wanted, limit, cursor))
 
     @get("/{payout_id:str}", permission=Permission.PAYOUTS_READ, summary="Read a payout")
     async def read(self, house: House, caller: Who, payout_id: FromPath[str]) -> Payout:
-        """Read one payout."""
-        async with house.database.connection() as connection:
-            return await read_disbursement(connection, caller, "payout", payout_id)  # type: ignore[return-value]
+        """Read one payout, also one that waits for a second person."""
+        try:
+            async with house.database.connection() as connection:
+                return await read_disbursement(connection, caller, "payout", payout_id)  # type: ignore[return-value]
+        except NotFound:
+            return await house.approvals.read(caller, payout_id)
 
     @post(
         "/{payout_id:str}/verify",
@@ -151,8 +161,9 @@ class PayoutController(Controller):
         summary="Ask the provider now",
     )
     async def verify(self, house: House, caller: Who, payout_id: FromPath[str]) -> Payout:
-        """Ask the provider how the payout stands."""
-        await house.disburser.verify(caller, "payout", payout_id)
+        """Ask the provider how the payout stands; while one waits for a second person there is nobody to ask."""
+        with contextlib.suppress(NotFound):
+            await house.disburser.verify(caller, "payout", payout_id)
         return await self.read.fn(self, house, caller, payout_id)
 
 
@@ -170,7 +181,7 @@ class BatchController(Controller):
         """Send many payouts under one key, all or none; each is an ordinary payout from then on."""
         key = read_key(key)
         wanted = read_batch(data, caller.mode, caller.language, house.settings.payout_batch_max)
-        reply = await house.batcher.pay(caller, key, wanted)
+        reply = await house.approvals.batch(caller, key, wanted)
         return _created(reply.body, replayed=reply.replayed)
 
     @get("/", permission=Permission.PAYOUTS_READ, summary="List batches of payouts")

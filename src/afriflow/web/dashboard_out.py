@@ -11,7 +11,7 @@ from afriflow.checkout.resolve import Decision
 from afriflow.core.errors import InvalidRequest, NotFound, Refusal
 from afriflow.core.permission import Permission
 from afriflow.delivery.search import deliveries_of
-from afriflow.ledger.present_out import show_disbursement
+from afriflow.ledger.present_out import REQUIRES_APPROVAL, Payout, show_disbursement
 from afriflow.ledger.search import read_cursor, said_about, story_of
 from afriflow.ledger.search_out import disbursement_of, list_disbursements
 from afriflow.merchants.saved_views import views_of
@@ -69,13 +69,16 @@ class MoneyOutPages(Controller):
         form = await read_form(request)
         order = read_id(form.get("order") or house.ids.new("ord"))
         try:
-            reply = await house.disburser.payout(
+            reply = await house.approvals.payout(
                 caller, f"desk-payout-{order}", read_payout_form(form, caller)
             )
         except Refusal as refusal:
             ordered = refused_order(order, form, refusal, page_language(request, caller.language))
             return await money_out_page(request, house, caller, kind, ordered)
-        return _back_to(kind, msgspec.json.decode(reply.body)["id"], "payout")
+        made = msgspec.json.decode(reply.body, type=Payout)
+        if made.status == REQUIRES_APPROVAL:
+            return go_to(f"{HOME}/approvals?done=held")
+        return _back_to(kind, made.id, "payout")
 
     @get("/{kind:str}/{disbursement_id:str}", permission=Permission.PAYOUTS_READ)
     async def read(

@@ -4,6 +4,7 @@ from afriflow.web import brand, link, live, pay, sign_in, welcome
 from afriflow.web.assets import give_asset
 from afriflow.web.dashboard import PaymentList
 from afriflow.web.dashboard_account import AccountPages
+from afriflow.web.dashboard_approvals import ApprovalPages
 from afriflow.web.dashboard_audit_log import AuditLogPages
 from afriflow.web.dashboard_desk import DecisionPages, JobPages
 from afriflow.web.dashboard_endpoint import EndpointPages
@@ -49,6 +50,7 @@ PAGES = [
     ViewPages,
     ExportPages,
     MoneyOutPages,
+    ApprovalPages,
     ProviderPages,
     ProviderPage,
     AccountPages,
