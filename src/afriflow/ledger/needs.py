@@ -8,8 +8,8 @@ from afriflow.core.transaction import Mode
 from afriflow.db.engine import Connection, one
 from afriflow.ledger import needs_store as store
 
-# More of one endpoint are not counted: nobody needs to know by how much it is more.
-COUNTED_MAX = 1_000
+# Of one endpoint no more are looked at: by how much it is more changes nothing.
+_COUNTED_MAX = 1_000
 # What was given up longer ago has been seen, or never will be.
 _GIVEN_UP = timedelta(days=7)
 
@@ -19,5 +19,5 @@ async def count_needs(connection: Connection, merchant_id: str, mode: Mode, now:
     found: Counter[str] = Counter()
     found.update(dict(await one(connection, store.WAITING, merchant_id, mode)))
     since = first_id("dlv", now - _GIVEN_UP)
-    found.update(dict(await one(connection, store.FAILING, merchant_id, mode, COUNTED_MAX, since)))
+    found.update(dict(await one(connection, store.FAILING, merchant_id, mode, _COUNTED_MAX, since)))
     return found

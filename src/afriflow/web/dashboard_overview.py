@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
+from babel.numbers import format_decimal
 from litestar import Controller, Request, Response, get
 
 from afriflow.core.language import say
@@ -16,7 +17,7 @@ from afriflow.core.money import Money
 from afriflow.core.operator import countries
 from afriflow.core.permission import Permission
 from afriflow.jobs.held import count_held
-from afriflow.ledger.needs import COUNTED_MAX, count_needs
+from afriflow.ledger.needs import count_needs
 from afriflow.ledger.present import show_amount
 from afriflow.ledger.tally import Sums, Way, read_tally
 from afriflow.merchants.keys import Caller
@@ -120,7 +121,7 @@ class OverviewPages(Controller):
             volume_charts=_volume_charts(bins, currencies),
             lines=_lines(tally.ways, language, money),
             needs=await _needs(house, caller, now),
-            counted_max=COUNTED_MAX,
+            number=partial(format_decimal, locale=language),
             duration=partial(show_duration, language=language),
         )
 
