@@ -83,3 +83,11 @@ def test_roles_are_told_apart_by_what_they_may_do() -> None:
     assert all(item.endswith(":read") for item in Role.READ_ONLY.permissions)
     money_out = {Permission.REFUNDS_WRITE, Permission.PAYOUTS_WRITE}
     assert {role for role in Role if money_out & role.permissions} == {Role.OWNER, Role.FINANCE}
+
+
+def test_whoever_sees_payouts_sees_refunds() -> None:
+    """The page of money out asks for the permission of payouts and shows both: a role with one of the two wants two pages."""
+    for role in Role:
+        assert (Permission.PAYOUTS_READ in role.permissions) == (
+            Permission.REFUNDS_READ in role.permissions
+        ), role
