@@ -1,5 +1,6 @@
 """Accessibility: axe finds nothing on any page, light or dark, and the keyboard alone is enough."""
 
+import uuid
 from typing import Any
 
 import pytest
@@ -50,12 +51,28 @@ async def test_the_payers_page_is_accessible_in_each_state(merchant: Any, visit:
         await clean(page)
 
 
+async def one_waits(merchant: Any) -> None:
+    """Have a payout wait for a second person, in a currency that nobody else's test sends."""
+    limits: dict[str, int]
+    for limits in ({"XAF": 1000}, {}):
+        body = {"late_success": "hold", "payout_approval_above": limits}
+        await merchant.call("PUT", "/api/policies", body)
+        if limits:
+            method = {"type": "mobile_money", "operator": "mtn_cm", "phone": "+237653456789"}
+            payout = {"amount": 5000, "currency": "XAF", "country": "CM", "payment_method": method}
+            payout["reference"] = uuid.uuid4().hex
+            headers = {"idempotency-key": uuid.uuid4().hex}
+            _, made = await merchant.call("POST", "/api/payouts", payout, headers=headers)
+            assert made["status"] == "requires_approval"
+
+
 @BOTH_SCHEMES
 @pytest.mark.parametrize("wide", [False, True], ids=["phone", "desk"])
 async def test_the_dashboard_is_accessible(
     demo: dict[str, Any], merchant: Any, visit: Any, signed_in: Any, dark: bool, wide: bool
 ) -> None:
     """Every page of it."""
+    await one_waits(merchant)
     _, accounts = await merchant.call("GET", "/api/providers")
     page = await visit(dark=dark, wide=wide, bypass_csp=True)
     await page.goto(f"{demo['dashboard_url']}/sign-in")
@@ -68,6 +85,7 @@ async def test_the_dashboard_is_accessible(
         "/webhooks",
         "/keys",
         "/settings",
+        "/approvals",
         "/providers/new?provider=pawapay",
         f"/providers/{accounts['data'][0]['id']}?window=week",
         "/routing?means=SN/orange_sn&amount=5000",
