@@ -4,6 +4,7 @@ New routes are looked at by themselves; one whose path names a kind of object th
 until somebody adds it.
 """
 
+import asyncio
 import json
 import re
 import uuid
@@ -124,6 +125,10 @@ async def world(merchant: Any, demo: dict[str, Any], rows: Any) -> World:
         "account_id": payment["attempts"][0]["account"],
         "key_id": (await keys_of(rows, owner, Mode.TEST))[0].id,
     }
+    told = "SELECT id FROM webhook_events WHERE merchant_id = $1 LIMIT 1"
+    while (notified := await rows.fetchval(told, owner)) is None:
+        await asyncio.sleep(0.1)
+    made.ids["notification_id"] = notified
     person = uuid.uuid4().hex[:12] + "@owner.test"
     await add_person(rows, IDS, merchant_id=owner, email=person, password=PASSWORD, role=Role.SUPPORT)
     made.ids["person_id"] = await rows.fetchval("SELECT id FROM people WHERE email = $1", person)

@@ -174,6 +174,19 @@ class Conflict(Refusal):
     status = 409
 
 
+class NotificationForgotten(Conflict):
+    """A notification's text was kept for a time that is over: there is nothing to read."""
+
+    code = "notification_forgotten"
+
+
+class NotificationUnreadable(Refusal):
+    """A notification is in no form that its provider documents. `reason`: what the reading ended with."""
+
+    code = "notification_unreadable"
+    status = 422
+
+
 class EndpointDisabled(Conflict):
     """Nothing is sent to an endpoint that is disabled."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from afriflow.core.clock import Clock
+from afriflow.core.errors import NotFound, NotificationForgotten, NotificationUnreadable
 from afriflow.core.evidence import Evidence, Failed, Pending, Source, Succeeded, Word
 from afriflow.core.transaction import OPEN, AttemptStatus
 from afriflow.db.engine import Connection, Database, Record
@@ -17,7 +18,9 @@ from afriflow.ledger.notification import read_body, seal_body
 from afriflow.ledger.record import Recorder
 from afriflow.ledger.record_out import OutRecorder
 from afriflow.ledger.search import order_of
+from afriflow.merchants import audit_log
 from afriflow.merchants.accounts import Accounts
+from afriflow.merchants.keys import Caller
 from afriflow.merchants.vault import Vault
 from afriflow.observe.log import bound, page
 from afriflow.observe.trace import Span, is_tracing, span
@@ -32,6 +35,10 @@ _EARLY_SECONDS = 120
 _EARLY_PAUSE_SECONDS = 10.0
 # The job that asks for an open order carries the trace of the payment.
 _FOLLOWED_BY = "follow:"
+_KNOWN = "known already"
+_NO_PAYMENT = "names no payment of this account"
+# What a parser raises that was given something else than it was written for.
+_GARBLED = (ValueError, LookupError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,42 @@ class Processor:
                     for attempt, report in await self._read(notification, attempts)
                 ]
             await self._handled(row, attempts[0], "handled" if outcomes else "ignored", ", ".join(outcomes))
+
+    async def again(self, caller: Caller, event_id: str) -> str:
+        """Read a notification once more, whatever became of it; gives what was done.
+
+        The bytes that came go the same way again, but nothing in them is believed now: what may be new in them is asked
+        of the provider. Raises NotFound, NotificationForgotten, NotificationUnreadable, ProviderBusy.
+        """
+        async with self.database.connection() as connection:
+            row = await connection.fetchrow(store.EVENT, caller.merchant_id, event_id)
+            if row is None or row["mode"] != caller.mode:
+                raise NotFound(id=event_id)
+            if not row["body"]:
+                raise NotificationForgotten
+            notification = _notification(row, await read_body(connection, self.vault, row))
+        with bound(notification_id=event_id):
+            try:
+                async with self.database.connection() as connection:
+                    attempts = await self._attempts(connection, row, notification)
+                reports = await self._read(notification, attempts) if attempts else []
+            except _GARBLED as error:
+                raise NotificationUnreadable(reason=type(error).__name__) from error
+            done = [await self._apply(row, attempt, report, ask=True) for attempt, report in reports]
+            status = "handled" if done else "ignored" if attempts else "unmatched"
+            outcome = ", ".join(done) if attempts else _NO_PAYMENT
+            async with self.database.transaction() as connection:
+                if row["status"] != status or set(done) - {_KNOWN}:
+                    await self._mark(connection, row, attempts[0] if attempts else None, status, outcome)
+                await audit_log.write(
+                    connection,
+                    merchant_id=caller.merchant_id,
+                    who=caller.who,
+                    action="notification.processed_again",
+                    subject=event_id,
+                    details={"mode": caller.mode, "outcome": outcome},
+                )
+        return outcome
 
     async def _in_its_trace(self, attempt: Record) -> AbstractContextManager[Span | None]:
         """Go on in the trace of the payment that a notification speaks of, which its follow-up job carries."""
@@ -100,14 +143,14 @@ class Processor:
             or (report.provider_reference and report.provider_reference == attempt["provider_reference"])
         ]
 
-    async def _apply(self, row: Record, attempt: Record, report: Report) -> str:
-        """Believe or ask; gives what was done, for the person who reads the inbox."""
+    async def _apply(self, row: Record, attempt: Record, report: Report, *, ask: bool = False) -> str:
+        """Believe or ask; gives what was done, for the person who reads the inbox. ask: believe nothing."""
         named = _another_order(attempt, report)
         if named is None and _says_nothing_new(attempt, report.word):
-            return "known already"
+            return _KNOWN
         signed = row["verdict"] == Verdict.SIGNED
         decides = isinstance(report.word, Pending | Succeeded | Failed)
-        if signed and decides and attempt["status"] in OPEN:
+        if signed and decides and not ask and attempt["status"] in OPEN:
             async with self.database.transaction() as connection:
                 await self._record(connection, attempt, report)
                 # The mark commits with the effect: never handled without it, never twice.
@@ -133,7 +176,7 @@ class Processor:
     async def _unmatched(self, row: Record) -> None:
         if self.clock.now() - row["received_at"] < timedelta(seconds=_EARLY_SECONDS):
             raise Snooze(_EARLY_PAUSE_SECONDS)
-        await self._handled(row, None, "unmatched", "names no payment of this account")
+        await self._handled(row, None, "unmatched", _NO_PAYMENT)
         page("notification_unmatched", provider=row["provider"], notification_id=row["id"])
 
     async def _handled(self, row: Record, attempt: Record | None, status: str, outcome: str) -> None:

@@ -11,7 +11,7 @@ from afriflow.db.engine import Connection, Record
 from afriflow.jobs.queue import SCHEMA
 
 _HELD = f"""
-SELECT id, entrypoint AS task, payload, attempts, created, updated FROM {SCHEMA}.pgqueuer
+SELECT id, entrypoint AS task, payload, dedupe_key, attempts, created, updated FROM {SCHEMA}.pgqueuer
 WHERE status = 'failed' ORDER BY id DESC LIMIT $1
 """
 _RAISED = f"""
@@ -42,6 +42,7 @@ class HeldJob:
     attempts: int
     updated: datetime
     raised: str
+    key: str
 
 
 async def held_jobs(connection: Connection, limit: int) -> list[Record]:
@@ -62,6 +63,7 @@ async def explained_jobs(connection: Connection, merchant_id: str | None = None)
             row["attempts"],
             row["updated"],
             last.get(row["id"], ""),
+            row["dedupe_key"] or "",
         )
         for row in rows
     ]

@@ -12,6 +12,7 @@ from afriflow.web.dashboard_export import ExportPages
 from afriflow.web.dashboard_keys import KeyPages
 from afriflow.web.dashboard_links import LinkPages
 from afriflow.web.dashboard_me import OwnPages
+from afriflow.web.dashboard_notifications import NotificationPages
 from afriflow.web.dashboard_out import MoneyOutPages
 from afriflow.web.dashboard_overview import OverviewPages
 from afriflow.web.dashboard_payment import PaymentPages
@@ -58,6 +59,7 @@ PAGES = [
     RulePages,
     WebhookPages,
     EndpointPages,
+    NotificationPages,
     KeyPages,
     LinkPages,
     DecisionPages,
