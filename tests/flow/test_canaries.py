@@ -70,6 +70,7 @@ MAY_STAND = {
     "delivery_attempts.answer": "what the merchant's own server said: its customer's name may be in it",
     "transaction_events.facts": "what people noted of a payment",
     "saved_views.name": "what people call a view",
+    "webhook_endpoints.description": "what people call an endpoint",
     "webhook_endpoints.url": "where the merchant's server is",
     "routing_rules.rules": "the merchant's own rules",
     "audit_log.details": "what was done, with its reason",
