@@ -14,7 +14,7 @@ from typing import Any
 
 import asyncpg
 
-from afriflow.db.engine import _prepare
+from afriflow.db.engine import Database
 from afriflow.db.migrate import migrate
 
 # Longer than any statement of ours takes that waits for nobody.
@@ -61,7 +61,7 @@ class Server:
 
     async def _connect(self) -> Any:
         connection = await asyncpg.connect(self.url)
-        await _prepare(connection)
+        await Database(None)._prepare(connection)
         return connection
 
     def close(self) -> None:
