@@ -18,6 +18,7 @@ class Books:
 
     def __init__(self, desk: Desk, merchant_id: str) -> None:
         self.rows, self.vault, self.merchant_id = desk.rows, desk.house.vault, merchant_id
+        self.methods: dict[tuple[str, ...], str] = {}
 
     async def _insert(self, table: str, **values: Any) -> None:
         values = {"merchant_id": self.merchant_id, **values}
@@ -26,7 +27,10 @@ class Books:
         await self.rows.execute(query, *values.values())
 
     async def method(self, operator: str, country: str, phone: str, mode: str) -> str:
-        method_id = f"pm_{uuid.uuid4().hex}"
+        key = (operator, country, phone, mode)
+        if key in self.methods:
+            return self.methods[key]
+        method_id = self.methods[key] = f"pm_{uuid.uuid4().hex}"
         index = self.vault.index(self.merchant_id, phone)
         await self._insert(
             "payment_methods",

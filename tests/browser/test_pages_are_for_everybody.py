@@ -91,6 +91,11 @@ async def test_the_dashboard_is_accessible(
         "/routing?means=SN/orange_sn&amount=5000",
         "/routing/replay",
         "?q=nobody-has-this",
+        "?country=SN&status=succeeded",
+        "/money-out/payouts",
+        "/queue/unresolved",
+        "/queue/needs_review",
+        "/export/transactions",
         f"/transactions/{demo['first_payment']}",
     ):
         await page.goto(demo["dashboard_url"] + path)

@@ -54,7 +54,7 @@ INSERT INTO transactions (
     idempotency_key, token, sequence, story_length, created_at, updated_at, expires_at
 )
 SELECT '{merchant}', id, 'test', status, 500 + (number * 37) % 90000, currency, country, 'order-' || number,
-       'Commande ' || number, jsonb_build_object('name', 'Awa Diop', 'phone', '+22177•••4567'), method, false, 'fr',
+       'Commande ' || number, jsonb_build_object('name', 'Awa Diop', 'phone', '+22177•••4567', 'email', NULL), method, false, 'fr',
        jsonb_build_object('cart', number::text),
        CASE WHEN status = 'failed' THEN '{{"code": "payer_declined"}}'::jsonb END,
        number % 400 = 3, CASE WHEN number % 400 = 3 THEN '["mismatch"]'::jsonb ELSE '[]' END, number % 1000 = 0,

@@ -135,7 +135,7 @@ async def paths(asker: Asker, count: int) -> dict[str, str]:
         "transactions: country": "?country=GH",
         "transactions: reference": f"?reference=order-{count // 3}",
         "transactions: phone": f"?{urlencode({'phone': _PHONE})}",
-        "transactions: a day": "?created_from=2026-06-01&created_to=2026-06-02",
+        "transactions: a day": "?created_from=2026-06-01T00:00:00Z&created_to=2026-06-02T00:00:00Z",
         "transactions: unresolved": "?unresolved=true",
     }
     found |= {f"API {what}": f"/api/transactions{query}" for what, query in api.items()}
@@ -189,6 +189,9 @@ async def run(home: Path, count: int) -> int:
                 index,
             )
         count = await owner.fetchval(query, ready.merchant_id)
+        begun = time.perf_counter()
+        await fleet.house.tallier.tally()  # as a worker does every minute
+        print(f"summed up by the hour ({time.perf_counter() - begun:.0f} s)", flush=True)
         fleet.start("api", "serve")
         session = await stack.enter_async_context(
             aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True), trust_env=False)

@@ -353,6 +353,7 @@ transactions = Table(
     Index("ix_transactions_method", "merchant_id", "payment_method_id", "created_at"),
     Index("ix_transactions_status", "merchant_id", "mode", "status", "id"),
     Index("ix_transactions_country", "merchant_id", "mode", "country", "id"),
+    Index("ix_transactions_currency", "merchant_id", "mode", "currency", "id"),
     Index(  # what waits for a person, oldest first
         "ix_transactions_review",
         "merchant_id",

@@ -17,6 +17,7 @@ from afriflow.web.dashboard_out import MoneyOutPages
 from afriflow.web.dashboard_overview import OverviewPages
 from afriflow.web.dashboard_payment import PaymentPages
 from afriflow.web.dashboard_provider import ProviderPage
+from afriflow.web.dashboard_queue import QueuePages
 from afriflow.web.dashboard_routing import RoutingPages, RulePages
 from afriflow.web.dashboard_settings import SettingsPages
 from afriflow.web.dashboard_setup import ProviderPages
@@ -50,6 +51,7 @@ PAGES = [
     PaymentPages,
     ViewPages,
     ExportPages,
+    QueuePages,
     MoneyOutPages,
     ApprovalPages,
     ProviderPages,
