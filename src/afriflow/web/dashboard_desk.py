@@ -7,7 +7,7 @@ from litestar.params import FromPath
 
 from afriflow.core.errors import Refusal
 from afriflow.core.permission import Permission
-from afriflow.jobs.held import explained_jobs
+from afriflow.jobs.held import HeldJob, explained_jobs
 from afriflow.merchants.release import release
 from afriflow.web.auth import House, Who, require_person
 from afriflow.web.dashboard import back_to, dashboard_page, read_id
@@ -17,6 +17,24 @@ from afriflow.web.render import go_to
 from afriflow.web.sign_in import HOME
 
 _WORDS_MAX = 500
+# Where the thing that a job is about is shown, by how its id begins.
+_SHOWN_AT = {
+    "txn": f"{HOME}/transactions/",
+    "att": f"{HOME}?q=",
+    "ref": f"{HOME}/money-out/refunds/",
+    "pyt": f"{HOME}/money-out/payouts/",
+    "whe": f"{HOME}/notifications/",
+}
+# What only a release of ours mends; the queue keeps what was raised by its name.
+_MISTAKES = (
+    "TypeError",
+    "KeyError",
+    "IndexError",
+    "LookupError",
+    "AttributeError",
+    "ValueError",
+    "AssertionError",
+)
 
 
 class DecisionPages(Controller):
@@ -72,7 +90,7 @@ class JobPages(Controller):
         """List the merchant's held jobs and why each is held."""
         async with house.database.connection() as connection:
             jobs = await explained_jobs(connection, caller.merchant_id)
-        return dashboard_page(request, caller, "jobs.html", jobs=jobs)
+        return dashboard_page(request, caller, "jobs.html", jobs=jobs, about=_about, why=_why)
 
     @post("/release", permission=Permission.JOBS_WRITE)
     async def release_(self, request: Request[Any, Any, Any], house: House, caller: Who) -> Response[None]:
@@ -82,3 +100,16 @@ class JobPages(Controller):
             mine = await explained_jobs(connection, caller.merchant_id)
             await release(connection, caller.who, [job for job in mine if wanted in {"", str(job.id)}])
         return go_to(f"{HOME}/jobs?done=release")
+
+
+def _about(job: HeldJob) -> str:
+    """Tell where what a job is about is shown; empty where it has no page of its own."""
+    subject = job.key.rpartition(":")[2]
+    shown_at = _SHOWN_AT.get(subject.partition("_")[0], "")
+    return f"{shown_at}{subject}" if shown_at else ""
+
+
+def _why(job: HeldJob) -> str:
+    """Say which kind of reason it waits for: hold, mistake, or tries that are used up."""
+    raised = job.raised.partition(":")[0].rpartition(".")[2]
+    return "hold" if raised == "Hold" else "mistake" if raised in _MISTAKES else "tries"
