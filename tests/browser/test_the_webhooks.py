@@ -128,3 +128,30 @@ async def test_an_endpoint_is_tended_from_its_first_test_event_to_its_end(
     await page.get_by_role("link", name="Toutes les adresses").click()
     await expect(page.get_by_text("Non reçu dernièrement")).to_be_visible()
     await looks_well(page, shoot, "hooks-list")
+
+
+async def test_what_providers_notified_is_read_and_processed_again(
+    merchant: Any, demo: dict[str, Any], signed_in: Any, come_in: Any, shoot: Any
+) -> None:
+    """In French: a new merchant is told what to do; a payment's notification is found, read and processed again."""
+    page = await come_in(wide=True, language="fr-FR", bypass_csp=True)
+    await page.goto(f"{demo['dashboard_url']}/notifications")
+    await expect(page.get_by_text("Aucun prestataire n'a encore rien notifié en mode test.")).to_be_visible()
+    await looks_well(page, shoot, "hooks-received-empty")
+    payment = await merchant.pay("orange_sn", "+221773456789")
+    await merchant.until(payment["id"], "succeeded")
+    page = await signed_in(wide=True, language="fr-FR", bypass_csp=True)
+    listed = f"{demo['dashboard_url']}/notifications?status=handled&verdict=signed"
+    row = page.locator("tbody tr", has_text=payment["reference"])
+
+    async def listed_now() -> bool:
+        await page.goto(listed)
+        return bool(await row.count())
+
+    await until(listed_now, "the notification to be read")
+    await looks_well(page, shoot, "hooks-received-list")
+    await row.locator("a").first.click()
+    await expect(page.get_by_text("ce qu'il dit vaut preuve")).to_be_visible()
+    await page.get_by_role("button", name="Traiter de nouveau").click()
+    await expect(page.get_by_text("Traitée de nouveau : déjà connu, rien à faire")).to_be_visible()
+    await looks_well(page, shoot, "hooks-received-one")
