@@ -1,4 +1,4 @@
-"""The SQL of lists of notifications. Each kind is read from its own end of one index, however many rows there are."""
+"""The SQL of lists of notifications. Each kind is read from its own end of one index: see `delivery.search_store`."""
 
 PROVIDERS = (
     "SELECT DISTINCT provider FROM provider_accounts WHERE merchant_id = $1 AND mode = $2 ORDER BY provider"
@@ -16,9 +16,9 @@ WITH found AS (
     CROSS JOIN unnest($5::text[]) AS s(status) CROSS JOIN LATERAL (
         SELECT id, provider, account_id, verdict, status, outcome, transaction_id, attempt_id, received_at
         FROM webhook_events
-        WHERE merchant_id = $1 AND mode = $2 AND provider = p.provider AND verdict = v.verdict AND status = s.status
-          AND id < $6
-        ORDER BY id DESC LIMIT $7
+        WHERE merchant_id = $1 AND mode = $2 AND provider = p.provider AND verdict = v.verdict
+          AND status >= s.status AND (status, id) < (s.status, $6)
+        ORDER BY status DESC, id DESC LIMIT $7
     ) k ORDER BY k.id DESC LIMIT $7
 )
 SELECT n.id, n.provider, n.account_id, n.verdict, n.status, n.outcome, n.attempt_id, n.received_at, {_ABOUT}
