@@ -69,6 +69,9 @@ async def test_every_link_opens_and_every_form_is_one_that_the_role_may_send(
         visited.add(path)
         seen[kind] = seen.get(kind, 0) + 1
         page = await visitor.get(path)
+        if page.status == 303:  # it leads on to where there is something to see
+            waiting.append(page.location)
+            continue
         assert page.status == 200, path
         waiting += [link for link in _LINK.findall(page.words) if "language=" not in link]
         for action in _FORM.findall(page.words):
