@@ -43,7 +43,7 @@ SAME_ORIGIN = {"sec-fetch-site": "same-origin"}
 # Of the merchant and not of one of its modes: there is no other mode in which they would not be there.
 OF_BOTH_MODES = {"person_id", "invitation_id", "view_id", "session_id"}
 # What stands in a path and names nobody's object.
-WORDS = {"kind": "payouts", "listing": "transactions", "place": "1", "queue": "review"}
+WORDS = {"kind": "payouts", "listing": "transactions", "place": "1", "queue": "needs_review"}
 # Whatever a form of the dashboard may ask for.
 FORM = {
     "note": "a test",
