@@ -103,7 +103,8 @@ async def test_the_dashboard_is_accessible(
             await summary.click()
         await clean(page)
     await page.get_by_role("button", name="Live").click()
-    await expect(page.get_by_text("No payments in live mode yet")).to_be_visible()
+    # Whether there is a live payment depends on which other tests share the demo.
+    await expect(page.get_by_role("button", name="Live")).to_have_attribute("aria-pressed", "true")
     await clean(page)
 
 
