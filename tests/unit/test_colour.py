@@ -15,7 +15,8 @@ COLOURS = st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06x}")
 
 def named(theme: Theme) -> dict[str, str]:
     """The colours of one theme, as the stylesheet has them."""
-    light, dark = SITE.split("@media (prefers-color-scheme: dark)")[:2]
+    screen = SITE.partition("@media print")[0]
+    light, dark = screen.split("@media (prefers-color-scheme: dark)")
     return dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6})", light if theme is LIGHT else dark))
 
 
