@@ -264,7 +264,8 @@ async def test_no_word_of_anybody_becomes_part_of_a_page(
             continue
         await write_into_forms(page)
         answer = await page.goto(url, wait_until="domcontentloaded")
-        assert (answer and answer.status, page.url.partition("?")[0]) == (200, url.partition("?")[0])
+        # Some lead on to another page, but none to the door.
+        assert (answer and answer.status, "/sign-in" in page.url) == (200, False), url
         read += await looked_at(page)
         left += await page.evaluate(
             '[...document.querySelectorAll(\'a[href^="/dashboard"], a[href^="?"]\')].map(it => it.pathname + it.search)'

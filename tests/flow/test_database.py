@@ -274,7 +274,8 @@ class TestTheApplicationsRole:
         ]
         assert missing == []
 
-    async def test_granting_takes_away_what_was_given_before(self, url: str, connection: Any) -> None:
+    @pytest.mark.usefixtures("restricted")
+    async def test_granting_takes_away_what_was_given_before(self, url: str) -> None:
         owner = await asyncpg.connect(url)
         await owner.execute(f"GRANT ALL ON audit_log TO {APPLICATION}")
         await grant(url, APPLICATION)

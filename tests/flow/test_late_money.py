@@ -41,8 +41,9 @@ class Shop:
 
     async def policy(self, late_success: str) -> None:
         body = {"late_success": late_success}
-        assert await self.merchant.call("PUT", "/api/policies", body) == (200, body)
-        assert await self.merchant.call("GET", "/api/policies") == (200, body)
+        kept = {**body, "payout_approval_above": {}}
+        assert await self.merchant.call("PUT", "/api/policies", body) == (200, kept)
+        assert await self.merchant.call("GET", "/api/policies") == (200, kept)
 
     async def waiting(
         self, operator: str = "orange_sn", country: str = "SN", phone: str = ""

@@ -57,5 +57,5 @@ def test_whoever_is_far_behind_the_best_is_asked_after_the_others(
 
 
 def test_only_what_tells_about_a_provider_counts() -> None:
-    assert set(standing._COUNTS_AGAINST) == {"operator_unavailable", "provider_unavailable", "unspecified"}
+    assert set(standing.COUNTS_AGAINST) == {"operator_unavailable", "provider_unavailable", "unspecified"}
     assert {code.value for code in FailureCode} & set(OUR_OWN_WORDS) == set()
