@@ -47,8 +47,7 @@ def play(plan: Plan) -> Happened:
     happened = run(plan, twin)
     if gc.get_count()[0] > _LEFT_MAX:
         gc.collect()
-        if not gc.get_freeze_count():  # what is compiled by now stays, and need not be gone through again
-            gc.freeze()
+        gc.freeze()  # what stays (what is compiled, counters) need not be gone through again after each run
     return happened
 
 
