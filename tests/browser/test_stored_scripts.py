@@ -2,14 +2,13 @@
 
 import json
 import re
-import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from listeners import Asked, Said, serving
 from playwright.async_api import Page
 
 from afriflow.core.clock import SystemClock
@@ -78,30 +77,17 @@ class Liar:
 def liar() -> Iterator[Liar]:
     told = Liar()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            status, said = told.answer(self.command, self.path, body)
-            content = said.encode() if isinstance(said, str) else json.dumps(said).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    def answer(asked: Asked) -> Said:
+        status, said = told.answer(asked.method, asked.path, asked.body)
+        return (
+            status,
+            "application/json",
+            said.encode() if isinstance(said, str) else json.dumps(said).encode(),
+        )
 
-        do_GET = do_POST  # noqa: N815 — http.server's own name
-
-        def log_message(self, *_: Any) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        told.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            yield told
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(answer) as port:
+        told.url = f"http://127.0.0.1:{port}"
+        yield told
 
 
 @dataclass

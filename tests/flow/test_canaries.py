@@ -12,7 +12,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
@@ -20,7 +19,6 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html.parser import HTMLParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from pprint import pformat
 from typing import Any
@@ -31,7 +29,7 @@ import asyncpg
 import crashing
 import pytest
 from canaries import KINDS, Canaries, columns, everything_in, files_below, where
-from listeners import Listener, listening
+from listeners import Asked, Listener, Said, listening, serving
 from litestar.exceptions import LitestarDeprecationWarning
 from openapi import Operation, example, operations_with_keys
 
@@ -92,7 +90,7 @@ class Parrot:
         self.heard = 0
         self.url = ""
 
-    def answer(self, path: str, said: str) -> tuple[int, str, bytes]:
+    def answer(self, path: str, said: str) -> Said:
         self.heard += 1
         reason = {"failureCode": "UNSPECIFIED_FAILURE", "failureMessage": said}
         bodies: list[tuple[int, Any]] = [
@@ -116,30 +114,13 @@ class Parrot:
 def squawking() -> Iterator[Parrot]:
     parrot = Parrot()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            said = f"{self.path}\n{self.headers}\n{body.decode('utf-8', 'replace')}"
-            status, kind, content = parrot.answer(self.path, said)
-            self.send_response(status)
-            self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    def answer(asked: Asked) -> Said:
+        said = f"{asked.path}\n{asked.headers}\n{asked.body.decode('utf-8', 'replace')}"
+        return parrot.answer(asked.path, said)
 
-        do_GET = do_POST  # noqa: N815 — http.server's own name
-
-        def log_message(self, *_: Any) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        parrot.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            yield parrot
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(answer) as port:
+        parrot.url = f"http://127.0.0.1:{port}"
+        yield parrot
 
 
 class Forms(HTMLParser):
