@@ -19,6 +19,7 @@ from afriflow.checkout.request import MethodInput
 from afriflow.checkout.request_out import PayoutRequest, RecipientInput, WantedPayout
 from afriflow.core.clock import Clock
 from afriflow.core.errors import ApprovalWanted, NotFound, NotWaiting, ReferenceTaken, SecondPersonWanted
+from afriflow.core.ids import last_id
 from afriflow.core.money import Money
 from afriflow.core.transaction import Mode
 from afriflow.db.engine import Connection, Record, one
@@ -114,7 +115,9 @@ class Approvals:
     async def waiting(self, caller: Caller, *, limit: int, after: str | None = None) -> list[Record]:
         """List what waits, newest first."""
         async with self.disburser.database.connection() as connection:
-            return await connection.fetch(store.WAITING, caller.merchant_id, caller.mode, after, limit)
+            return await connection.fetch(
+                store.WAITING, caller.merchant_id, caller.mode, after or last_id("pyt"), limit
+            )
 
     async def decided(self, caller: Caller, *, limit: int) -> list[Record]:
         """List what was decided, newest first."""

@@ -24,7 +24,7 @@ SELECT id FROM payout_approvals WHERE merchant_id = $1 AND mode = $2 AND merchan
 """
 # What waits, or was decided lately, newest first.
 WAITING = f"""
-SELECT {_ROWS} WHERE a.merchant_id = $1 AND a.mode = $2 AND a.status = 'waiting' AND a.id < coalesce($3, 'q')
+SELECT {_ROWS} WHERE a.merchant_id = $1 AND a.mode = $2 AND a.status = 'waiting' AND a.id < $3
 ORDER BY a.id DESC LIMIT $4
 """
 DECIDED = f"""

@@ -33,11 +33,6 @@ class Ids:
         number = self._last = max(number, self._last + 1)
         return f"{prefix}_{_base32(number, 26)}"
 
-    @staticmethod
-    def at(prefix: str, moment: datetime) -> str:
-        """Give the bound that every id of a prefix is below that was made before a moment, and none that was made later."""
-        return f"{prefix}_{_base32(max(0, int(moment.timestamp() * 1000)) << 80, 26)}"
-
     def token(self) -> str:
         """Give an unguessable token (160 bits) for a link that a payer opens without signing in."""
         return _base32(int.from_bytes(self._random_bytes(20), "big"), 32)
@@ -50,6 +45,11 @@ def first_id(prefix: str, moment: datetime, later_milliseconds: int = 0) -> str:
     """
     milliseconds = min(max(0, int(moment.timestamp() * 1000) + later_milliseconds), (1 << 48) - 1)
     return f"{prefix}_{_base32(milliseconds << 80, 26)}"
+
+
+def last_id(prefix: str) -> str:
+    """Give what no id of a prefix is above."""
+    return f"{prefix}_{_ALPHABET[-1] * 26}"
 
 
 def attempt_uuid(secret: bytes, merchant_id: str, mode: str, key: str, number: int) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from afriflow.core.clock import Clock
 from afriflow.core.errors import EndpointDisabled, FieldError, InvalidRequest, NotFound, ReplayRunning
-from afriflow.core.ids import Ids
+from afriflow.core.ids import Ids, first_id, last_id
 from afriflow.core.transaction import Mode
 from afriflow.db.engine import Connection, Database, Record, one
 from afriflow.delivery import replay_store as sql
@@ -27,7 +27,6 @@ _PRIORITY = PRIORITY - 5
 _NEXT_BATCH_SECONDS = 1.0
 # The endpoint has enough to catch up on: as long as a server that is up takes to hear a batch.
 _FULL_SECONDS = 10.0
-_EVER = "z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ class Replayer:
         types: list[str] | None,
     ) -> None:
         merchant_id, replay_id, most = caller.merchant_id, self.ids.new("rpl"), self.limits.events_max
-        bounds = [self.ids.at("evt", moment) for moment in span]
+        bounds = [first_id("evt", moment) for moment in span]
         count: int = await connection.fetchval(
             sql.REPLAY_COUNT, merchant_id, caller.mode, *bounds, types, TEST_EVENT, most + 1
         )
@@ -175,5 +174,5 @@ async def replays_of(
 ) -> list[Record]:
     """List an endpoint's replays, newest first. before: ids below this one."""
     return await connection.fetch(
-        sql.REPLAYS, caller.merchant_id, endpoint_id, before or f"rpl_{_EVER}", limit
+        sql.REPLAYS, caller.merchant_id, endpoint_id, before or last_id("rpl"), limit
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from afriflow.core.ids import Ids
+from afriflow.core.ids import first_id, last_id
 from afriflow.core.transaction import Mode
 from afriflow.db.engine import Connection, Record
 from afriflow.delivery import search_store, store
@@ -15,7 +15,6 @@ STATES = ("waiting", "delivered", "given_up")
 LATELY_DAYS = 7
 # Of what waits so many are looked at for tries in vain: those behind them wait for these.
 _WAITING_SEEN = 1_000
-_NEWEST = "dlv_" + "z" * 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ async def deliveries_at(
 ) -> list[Record]:
     """List an endpoint's deliveries, newest first, each with its last try. before: ids below this one."""
     states = [wanted.status] if wanted.status else list(STATES)
-    where = (caller.merchant_id, [endpoint_id], states, before or _NEWEST, limit)
+    where = (caller.merchant_id, [endpoint_id], states, before or last_id("dlv"), limit)
     if wanted.type is None:
         return await connection.fetch(search_store.DELIVERIES, *where)
     return await connection.fetch(search_store.DELIVERIES_OF_TYPE, *where, wanted.type)
@@ -54,7 +53,7 @@ async def failing_deliveries(
     connection: Connection, caller: Caller, endpoint_ids: Sequence[str], now: datetime, *, limit: int
 ) -> list[Record]:
     """List what these endpoints did not hear lately, at most so many of a state and endpoint, newest first."""
-    since = Ids.at("dlv", now - timedelta(days=LATELY_DAYS))
+    since = first_id("dlv", now - timedelta(days=LATELY_DAYS))
     return await connection.fetch(
         search_store.DELIVERIES_FAILING, caller.merchant_id, list(endpoint_ids), since, _WAITING_SEEN, limit
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from afriflow.core.errors import NotFound
+from afriflow.core.ids import last_id
 from afriflow.db.engine import Connection, Record
 from afriflow.inbox import search_store as sql
 from afriflow.ledger.notification import read_body
@@ -13,7 +14,6 @@ from afriflow.port.provider import Verdict
 # Whether a sender only tried our address is kept nowhere.
 VERDICTS = tuple(item.value for item in Verdict if item is not Verdict.PROBE)
 STATES = ("received", "handled", "ignored", "unmatched")
-_NEWEST = "whe_" + "z" * 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ async def notifications_at(
     states = [wanted.status] if wanted.status else STATES
     place = (caller.merchant_id, caller.mode)
     return await connection.fetch(
-        sql.NOTIFICATIONS, *place, providers, verdicts, states, before or _NEWEST, limit
+        sql.NOTIFICATIONS, *place, providers, verdicts, states, before or last_id("whe"), limit
     )
 
 
