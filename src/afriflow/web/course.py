@@ -7,27 +7,18 @@ from datetime import datetime, timedelta
 from afriflow.core.language import keys, say
 from afriflow.core.operator import operators
 from afriflow.routing.hours import Course, Hour
+from afriflow.web.chart import Chart, draw
 
-HEIGHT = 32
 WINDOWS = {"day": 24, "week": 168}
-_STEP, _WIDTH = 5, 4
 _HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """One hour of a drawing. x: its left side. good, bad, long: heights. is_slow: one call in a hundred or more was."""
-
-    x: int
-    good: int
-    bad: int
-    long: int
-    is_slow: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Drawn:
-    """A course with its numbers. key: its name in an address. percent: that were good. mean_ms, worst_ms: of an hour."""
+    """A course with its numbers. key: its name in an address. percent: that were good. mean_ms, worst_ms: of an hour.
+
+    shares: how much of each hour was good. latency: how long it took, in red where one call in a hundred or more was slow.
+    """
 
     key: str
     kind: str
@@ -38,7 +29,8 @@ class Drawn:
     slow: int
     mean_ms: int
     worst_ms: int
-    bars: Sequence[Bar]
+    shares: Chart
+    latency: Chart
     hours: Sequence[Hour]
 
 
@@ -47,12 +39,13 @@ def beginning(now: datetime, window: str) -> datetime:
     return now.replace(minute=0, second=0, microsecond=0) - (WINDOWS[window] - 1) * _HOUR
 
 
-def drawn(course: Course, since: datetime, language: str) -> Drawn:
+def drawn(course: Course, since: datetime, window: str, language: str) -> Drawn:
     total, good, slow, milliseconds = (
         sum(getattr(hour, name) for hour in course.hours)
         for name in ("total", "good", "slow", "milliseconds")
     )
-    worst_ms = max(hour.milliseconds // hour.total for hour in course.hours)
+    by_place = {(hour.at - since) // _HOUR: hour for hour in course.hours}
+    places = [by_place.get(place) for place in range(WINDOWS[window])]
     found = operators().get(course.operator)
     return Drawn(
         key=f"{course.kind}.{course.operation}.{course.operator}",
@@ -63,22 +56,24 @@ def drawn(course: Course, since: datetime, language: str) -> Drawn:
         percent=100 * good // total,
         slow=slow,
         mean_ms=milliseconds // total,
-        worst_ms=worst_ms,
-        bars=[_bar(hour, since, worst_ms) for hour in course.hours],
+        worst_ms=max(_mean_ms(hour) for hour in course.hours),
+        shares=draw([_share(hour) if hour else [] for hour in places]),
+        latency=draw([[(_pace(hour), max(1, _mean_ms(hour)))] if hour else [] for hour in places]),
         hours=course.hours,
     )
 
 
-def _bar(hour: Hour, since: datetime, worst_ms: int) -> Bar:
-    good = HEIGHT * hour.good // hour.total
-    long = HEIGHT * (hour.milliseconds // hour.total) // max(1, worst_ms)
-    return Bar(
-        (hour.at - since) // _HOUR * _STEP, good, HEIGHT - good, max(1, long), 100 * hour.slow >= hour.total
-    )
+def _share(hour: Hour) -> list[tuple[str, int]]:
+    good = 100 * hour.good // hour.total
+    return [("good", good), ("bad", 100 - good)]
 
 
-def width_of(window: str) -> int:
-    return WINDOWS[window] * _STEP - (_STEP - _WIDTH)
+def _pace(hour: Hour) -> str:
+    return "bad" if 100 * hour.slow >= hour.total else "calm"
+
+
+def _mean_ms(hour: Hour) -> int:
+    return hour.milliseconds // hour.total
 
 
 def _name(course: Course, language: str) -> str:

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import msgspec
+from typing import Any
 
 from afriflow.checkout.request_out import PayoutRequest, WantedPayout, read_payout
 from afriflow.core.errors import FieldError, InvalidRequest, Refusal
@@ -11,6 +10,7 @@ from afriflow.core.language import say
 from afriflow.core.money import read_amount
 from afriflow.web.auth import Who
 from afriflow.web.dashboard import sentence_of
+from afriflow.web.strict import convert
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def read_payout_form(form: Mapping[str, str], caller: Who) -> WantedPayout:
     money = read_amount(form.get("amount", ""), currency)
     if money is None:
         raise InvalidRequest([FieldError("/amount", "not_an_amount", {"currency": currency})])
-    said = {
+    said: dict[str, Any] = {
         "amount": money.amount_minor,
         "currency": currency,
         "country": country,
@@ -53,10 +53,4 @@ def read_payout_form(form: Mapping[str, str], caller: Who) -> WantedPayout:
         "recipient": {"name": form.get("name") or None},
         "description": form.get("description") or None,
     }
-    try:
-        request = msgspec.convert(said, PayoutRequest)
-    except (
-        msgspec.ValidationError
-    ) as error:  # longer than the form lets anybody write, or a reference of nothing
-        raise InvalidRequest([FieldError("/reference", "invalid_text")]) from error
-    return read_payout(request, caller.mode, caller.language)
+    return read_payout(convert(said, PayoutRequest), caller.mode, caller.language)

@@ -16,7 +16,7 @@ from afriflow.routing.announce import changes_of
 from afriflow.routing.hours import courses_of
 from afriflow.web.api_providers import show_account
 from afriflow.web.auth import House, Who, require_person
-from afriflow.web.course import HEIGHT, WINDOWS, beginning, drawn, width_of
+from afriflow.web.course import WINDOWS, beginning, drawn
 from afriflow.web.dashboard import dashboard_page, read_id
 from afriflow.web.form import read_query, require_own_page
 from afriflow.web.render import page_language
@@ -50,7 +50,7 @@ class ProviderPage(Controller):
             raise NotFound(id=account_id)
         shown = await show_account(house, contract)
         held = await house.wallets.held_in(contract.account)
-        lines = [drawn(item, since, language) for item in courses]
+        lines = [drawn(item, since, window, language) for item in courses]
         looked_at = read_query(request, "line")
         return dashboard_page(
             request,
@@ -63,8 +63,6 @@ class ProviderPage(Controller):
             line=next((item for item in lines if item.key == looked_at), None),
             window=window,
             windows=list(WINDOWS),
-            width=width_of(window),
-            height=HEIGHT,
             slow_seconds=round(house.settings.breaker_slow_seconds),
             changes=changes,
             limits=_limits(shown.routes, language),

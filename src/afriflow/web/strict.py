@@ -68,7 +68,7 @@ def read_body(body: bytes, kind: type[T], *, depth_max: int) -> T:
         raise MalformedBody(reason="not an object")
     fields = cast("dict[str, Any]", raw)
     _look_through(fields, depth_max)
-    return _convert(fields, kind)
+    return convert(fields, kind)
 
 
 def _look_through(raw: dict[str, Any], depth_max: int) -> None:
@@ -98,8 +98,11 @@ def _look_through(raw: dict[str, Any], depth_max: int) -> None:
         waiting += [(item, [*path, name]) for name, item in entries]
 
 
-def _convert(raw: dict[str, Any], kind: type[T]) -> T:
-    """Convert, and on a fault take the field out and look for the next one, so that the caller hears of all."""
+def convert(raw: dict[str, Any], kind: type[T]) -> T:
+    """Convert, and on a fault take the field out and look for the next one, so that the caller hears of all.
+
+    raw: is taken apart on the way. Raises InvalidRequest.
+    """
     faults = [FieldError(_pointer([name]), "missing") for name in _required(kind) if name not in raw]
     while len(faults) < _FAULTS_MAX:
         try:
