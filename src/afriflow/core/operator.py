@@ -5,6 +5,7 @@ A prefix is a hint and never a wall: numbers are ported, and Wave or Djamo have 
 """
 
 import json
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -42,6 +43,21 @@ class Country:
     calling_code: str
     currencies: tuple[str, ...]
     operators: tuple[Operator, ...]
+
+    def name(self, language: str) -> str:
+        """Name it as a reader does."""
+        return self.name_fr if language == "fr" else self.name_en
+
+
+def country_name(alpha2: str, language: str) -> str:
+    """Name a country; one that is not in the table goes by its code."""
+    country = countries().get(alpha2)
+    return country.name(language) if country else alpha2
+
+
+def in_order(name: str) -> str:
+    """Give what names are sorted by: letters with accents stand beside those without."""
+    return unicodedata.normalize("NFKD", name)
 
 
 @cache

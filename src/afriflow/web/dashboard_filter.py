@@ -10,7 +10,7 @@ from litestar import Request
 
 from afriflow.core.money import EXPONENTS
 from afriflow.core.msisdn import read_msisdn, read_sandbox_msisdn
-from afriflow.core.operator import countries, operators
+from afriflow.core.operator import countries, in_order, operators
 from afriflow.core.transaction import Mode, TransactionStatus
 from afriflow.ledger import search_store
 from afriflow.ledger.search import Filter, named
@@ -95,27 +95,24 @@ async def money_out_wanted(house: House, caller: Who, asked: Asked) -> FilterOut
 
 def choices(language: str) -> dict[str, Any]:
     """What can be chosen: providers by name, operators by country, countries and currencies."""
-    places = sorted(countries().values(), key=lambda item: _name(item, language))
+    places = sorted(countries().values(), key=lambda item: in_order(item.name(language)))
     return {
         "providers": {name: spec.title for name, spec in sorted(specs().items())},
-        "operators": [(_name(item, language), item.operators) for item in places if item.operators],
-        "countries": [(item.alpha2, _name(item, language)) for item in places],
+        "operators": [(item.name(language), item.operators) for item in places if item.operators],
+        "countries": [(item.alpha2, item.name(language)) for item in places],
         "currencies": sorted({currency for item in places for currency in item.currencies}),
     }
 
 
 def places(language: str) -> list[tuple[str, str, tuple[str, ...]]]:
     """Where money can go or come from: a country's name, its code and its currencies."""
-    return sorted((_name(item, language), item.alpha2, item.currencies) for item in countries().values())
+    found = [(item.name(language), item.alpha2, item.currencies) for item in countries().values()]
+    return sorted(found, key=lambda place: in_order(place[0]))
 
 
 def home_place(country: str) -> str:
     """Give the merchant's own country and currency, as forms write them."""
     return f"{country} {countries()[country].currencies[0]}"
-
-
-def _name(country: Any, language: str) -> str:
-    return country.name_fr if language == "fr" else country.name_en
 
 
 def _status(asked: Asked) -> str | None:

@@ -14,7 +14,7 @@ from litestar import Controller, Request, Response, get
 
 from afriflow.core.language import say
 from afriflow.core.money import Money
-from afriflow.core.operator import countries
+from afriflow.core.operator import country_name
 from afriflow.core.permission import Permission
 from afriflow.jobs.held import count_held
 from afriflow.ledger.needs import count_needs
@@ -191,13 +191,11 @@ def _volume_charts(bins: Sequence[Bin], currencies: Iterable[str]) -> list[tuple
 
 def _lines(ways: Iterable[Way], language: str, money: Callable[[int, str], str]) -> list[Line]:
     """Show the ways that orders went, the most used first."""
-    known = countries()
-    name = "name_fr" if language == "fr" else "name_en"
     return [
         Line(
             way.provider,
             way.operator,
-            getattr(known[way.country], name) if way.country in known else way.country,
+            country_name(way.country, language),
             money(way.sums.amount_minor, way.currency),
             way.sums,
         )

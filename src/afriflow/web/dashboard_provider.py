@@ -8,6 +8,7 @@ from litestar.params import FromPath
 
 from afriflow.core.errors import NotFound
 from afriflow.core.money import Money, parse_money
+from afriflow.core.operator import country_name, in_order
 from afriflow.core.permission import Permission
 from afriflow.ledger.present import show_amount
 from afriflow.port.balances import Balance
@@ -20,7 +21,6 @@ from afriflow.web.course import WINDOWS, beginning, drawn
 from afriflow.web.dashboard import dashboard_page, read_id
 from afriflow.web.form import read_query, require_own_page
 from afriflow.web.render import page_language
-from afriflow.web.rule_form import country_name, in_order
 from afriflow.web.sign_in import HOME
 
 _CHANGES = 50
@@ -77,9 +77,8 @@ def _balances(balances: Sequence[Balance], language: str) -> list[tuple[str, str
         money = parse_money(f"{item.amount:f}", item.currency)
         return show_amount(money, language) if money else f"{item.amount:f} {item.currency}"
 
-    return sorted(
-        (country_name(item.country, language), item.wallet or "", written(item)) for item in balances
-    )
+    rows = [(country_name(item.country, language), item.wallet or "", written(item)) for item in balances]
+    return sorted(rows, key=lambda row: (in_order(row[0]), *row[1:]))
 
 
 def _limits(routes: Sequence[Route], language: str) -> list[tuple[str, Route, str, str]]:

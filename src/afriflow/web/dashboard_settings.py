@@ -8,7 +8,7 @@ from litestar import Controller, Request, Response, get, post
 
 from afriflow.core.errors import FieldError, InvalidRequest
 from afriflow.core.language import say
-from afriflow.core.operator import countries
+from afriflow.core.operator import country_name
 from afriflow.core.permission import Permission
 from afriflow.core.review import LatePolicy
 from afriflow.merchants.brand import Brand, brand_of, put_brand, put_logo, read_brand
@@ -115,8 +115,7 @@ async def _page(
     async with house.database.connection() as connection:
         brand = await brand_of(connection, caller.merchant_id)
         late_policy = await late_policy_of(connection, caller.merchant_id, caller.mode)
-    country = countries()[caller.country]
-    facts = {"country": country.name_fr if language == "fr" else country.name_en}
+    facts = {"country": country_name(caller.country, language)}
     return dashboard_page(
         request,
         caller,

@@ -22,7 +22,7 @@ from afriflow.core.errors import (
 )
 from afriflow.core.language import say
 from afriflow.core.method import MethodType
-from afriflow.core.operator import countries
+from afriflow.core.operator import countries, country_name
 from afriflow.core.transaction import FINAL, OPEN, AttemptStatus, Mode, TransactionStatus
 from afriflow.db.engine import Record
 from afriflow.ledger.present import show_transaction
@@ -34,7 +34,6 @@ from afriflow.web.auth import House, Who
 from afriflow.web.brand import look_of
 from afriflow.web.form import read_form, read_query
 from afriflow.web.pay_panel import (
-    country_name,
     numbers_of,
     offers_for,
     paid_attempt,
@@ -140,7 +139,7 @@ async def give(request: Request[Any, Any, Any], house: House, token: FromPath[st
     except NotConfirmable:
         pass  # paid for already, or too late: the page says which
     except InvalidRequest as error:
-        wrong = _wrong(error, language, country_name(visit.row, language))
+        wrong = _wrong(error, language, country_name(visit.row["country"], language))
         return await _page(request, house, visit, Typed(typed.method, typed.phone, wrong))
     except (InvalidOtp, CodeNotPassedOn) as error:
         wrong = {"otp": say(_CODE_WORDS[type(error)], language)}
@@ -235,7 +234,7 @@ async def _page(request: Request[Any, Any, Any], house: House, visit: Visit, typ
         phone=phone,
         wrong={**_NOTHING_WRONG, **(typed.wrong or {})},
         country=country,
-        country_name=country_name(row, language),
+        country_name=country_name(row["country"], language),
         message=say_action(row, _unbroken(shown.amount_display), language) if shown.next_action else "",
         code=shown.next_action.code if shown.next_action else None,
         ussd=ussd_of(shown),

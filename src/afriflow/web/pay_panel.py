@@ -64,12 +64,6 @@ def ussd_of(shown: Transaction) -> str | None:
     return known.get(operator or "")
 
 
-def country_name(row: Record, language: str) -> str:
-    """Name the country of payment."""
-    country = countries()[row["country"]]
-    return country.name_fr if language == "fr" else country.name_en
-
-
 def paid_attempt(shown: Transaction) -> ShownAttempt | None:
     """Give the attempt that brought the money."""
     return next((item for item in shown.attempts if item.status == AttemptStatus.SUCCEEDED), None)

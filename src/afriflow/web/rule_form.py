@@ -1,6 +1,5 @@
 """How a routing rule is written and read by people: a form drawn from the rule's own type, and the rule in words."""
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +10,13 @@ from afriflow.core.errors import FieldError
 from afriflow.core.language import say
 from afriflow.core.method import MethodType
 from afriflow.core.money import EXPONENTS, Money, read_amount
-from afriflow.core.operator import countries, operators
+from afriflow.core.operator import countries, country_name, in_order, operators
 from afriflow.ledger.present import show_amount
 from afriflow.routing.rules import NAMES_MAX, Rule, Rules, When, faults_of, never_reached
 from afriflow.web.story import provider_title
 
 _CONDITIONS = msgspec.structs.fields(When)
+_EFFECTS = ("prefer", "exclude")
 # Empty places of the order beside those that are filled.
 _PLACES_MIN = 3
 
@@ -141,25 +141,15 @@ def label_of(name: str, names: Mapping[str, str], language: str) -> str:
     return say("rules.every_account", language, provider=title) if provider == name else f"{title} · {name}"
 
 
-def country_name(alpha2: str, language: str) -> str:
-    country = countries().get(alpha2)
-    return alpha2 if country is None else country.name_fr if language == "fr" else country.name_en
-
-
-def in_order(name: str) -> str:
-    """Give what names are sorted by: letters with accents stand beside those without."""
-    return unicodedata.normalize("NFKD", name)
-
-
 def _choices(name: str, language: str) -> Sequence[tuple[str, Sequence[tuple[str, str]]]] | None:
     """Give what a condition can be, in groups with a label; None where people write."""
     match name:
         case "country":
-            found = [(item, country_name(item, language)) for item in countries()]
+            found = [(item.alpha2, item.name(language)) for item in countries().values()]
             return [("", sorted(found, key=lambda item: in_order(item[1])))]
         case "operator":
             groups = [
-                (country_name(item.alpha2, language), [(each.id, each.wallet) for each in item.operators])
+                (item.name(language), [(each.id, each.wallet) for each in item.operators])
                 for item in countries().values()
                 if item.operators
             ]
@@ -226,6 +216,3 @@ def _written(amount_minor: int, currency: str | None, language: str) -> str:
 
 def _is_amount(field: msgspec.structs.FieldInfo) -> bool:
     return field.name.startswith("amount_")
-
-
-_EFFECTS = ("prefer", "exclude")

@@ -9,13 +9,12 @@ from litestar import Request
 from afriflow.core.language import say
 from afriflow.core.method import MethodType, PaymentMethod
 from afriflow.core.money import read_amount
-from afriflow.core.operator import countries, operators
+from afriflow.core.operator import countries, country_name, in_order, operators
 from afriflow.ledger.present import show_routing
 from afriflow.routing.choose import Wish, fitting
 from afriflow.routing.rules import Rules
 from afriflow.web.auth import House, Who
 from afriflow.web.form import read_query
-from afriflow.web.rule_form import country_name, in_order
 
 _CARD = "card"
 
