@@ -16,7 +16,9 @@ import pytest
 from phones import a_phone
 from structlog.testing import capture_logs
 
+from afriflow.core.transaction import Mode
 from afriflow.db.engine import Database
+from afriflow.merchants.keys import caller_of_merchant
 from afriflow.reconcile.audit import Auditor, Violation, last_report, look_at_everything
 from afriflow.reconcile.rules import RULES, Reach
 from afriflow.torture.fleet import Fleet
@@ -52,6 +54,7 @@ async def history(
         )
         merchant.shop_url = fleet.others_url
         ids = await live_a_little(merchant, payer)
+        await be_written_about(fleet, ids)
         fleet.kill("worker")
         yield History(fleet, ids)
         fleet.kill("api")
@@ -92,6 +95,17 @@ async def live_a_little(merchant: Any, payer: Any) -> dict[str, str]:
         assert found["status"] == "succeeded"
     await merchant.hears(ids["paid"], "created", "processing", "succeeded")
     return ids
+
+
+async def be_written_about(fleet: Fleet, ids: dict[str, str]) -> None:
+    """People note something of each, and settle what was put before them: that changes no state."""
+    async with fleet.house.database.transaction() as connection:
+        caller = await caller_of_merchant(connection, fleet.ready.merchant.merchant_id, Mode.TEST, "a person")
+        flag = "UPDATE disbursements SET needs_review = true WHERE merchant_id = $1 AND id = $2"
+        await connection.execute(flag, caller.merchant_id, ids["refund"])
+    await fleet.house.resolver.review_out(caller, ids["refund"], "looked at")
+    for name in ("paid", "failed", "payout", "refund"):
+        await fleet.house.resolver.note(caller, ids[name], "the customer called")
 
 
 @pytest.fixture
@@ -183,7 +197,7 @@ BREAKS: dict[str, list[tuple[str, str]]] = {
     "nobody_asked_too_late": [("paid", "UPDATE attempts SET last_sent_at = now() + interval '8 days' WHERE transaction_id = '{paid}'")],
     "open_is_followed": [
         ("open", "DELETE FROM jobs.pgqueuer WHERE entrypoint = 'follow'"),
-        ("payout", "UPDATE disbursements SET status = 'unknown' WHERE id = '{payout}'"),
+        ("payout", "UPDATE disbursements SET status = 'unknown' WHERE id = '{payout}'; DELETE FROM jobs.pgqueuer WHERE dedupe_key = 'follow:{payout}'"),
         ("open", "UPDATE jobs.pgqueuer SET status = 'failed', updated = now() - interval '1 hour' WHERE entrypoint = 'follow'"),
     ],
     "session_will_end": [("unchosen", "DELETE FROM jobs.pgqueuer WHERE entrypoint = 'expire'")],
