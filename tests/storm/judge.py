@@ -75,7 +75,14 @@ class Witness:
 
     # ── at every commit ────────────────────────────────────────────────────────────────────────────────────────
     def committed(self, writes: list[Write]) -> None:
-        """Hold the invariants against what has just become true."""
+        """Hold the invariants against what has just become true; who cannot is blind, which is as bad."""
+        try:
+            self._look(writes)
+        except Exception as error:
+            self.violations.append(f"the witness broke: {error!r}")
+            raise
+
+    def _look(self, writes: list[Write]) -> None:
         for query, args, _, at in writes:
             if query == store.ATTEMPT_INSERT:
                 self._references[args[1]] = args[7]

@@ -50,12 +50,12 @@ class SeededLoop(asyncio.BaseEventLoop):
         return self._time
 
     def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:
-        handle = _Handle(callback, args, context or copy_context())
+        handle = _Handle(callback, args, copy_context() if context is None else context)
         self._ready.append(handle)
         return handle
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
-        handle = _Handle(callback, args, context or copy_context())
+        handle = _Handle(callback, args, copy_context() if context is None else context)
         self._count += 1
         heapq.heappush(self._timers, (when, self._count, handle))
         return handle
@@ -94,6 +94,9 @@ class SeededLoop(asyncio.BaseEventLoop):
                 ready.append(handle)
         if not ready:
             raise Standstill
+
+    def _asyncgen_firstiter_hook(self, agen: object) -> None:
+        """Keep no list of generators: a run closes none at its end, and each transaction of ours is one."""
 
     def _process_events(self, event_list: object) -> None: ...
 

@@ -97,7 +97,8 @@ class Speaker:
 
     async def _send(self, method: str, path: str, body: dict[str, Any]) -> Reply:
         content = json.dumps(body).encode() if body else b""
-        return await self._http.send(path, method, f"{self._account.base_url}/{path}", body=content)
+        operation, _, _ = path.partition("/")  # a label of metrics: no id in it
+        return await self._http.send(operation, method, f"{self._account.base_url}/{path}", body=content)
 
 
 class ModelAdapter(Speaker):

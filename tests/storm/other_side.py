@@ -9,7 +9,7 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 import aiohttp
@@ -75,14 +75,17 @@ class OtherSide:
     calm: bool = False
     query_dead: frozenset[str] = frozenset()
     permitted: Callable[[str], None] = lambda _: None
+    _present: dict[str, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        strengths = {fault.name: getattr(self.swarm, fault.name) for fault in fields(self.swarm)}
+        self._present = {name: strength for name, strength in strengths.items() if strength > 0}
 
     # ── what the network does ──────────────────────────────────────────────────────────────────────────────────
     def strikes(self, fault: str) -> bool:
         """Draw whether a fault happens now; each draw is counted, so that a run can say what it saw."""
-        if self.calm:
-            return False
-        strength = getattr(self.swarm, fault)
-        if strength > 0 and self.chance.random() < strength:
+        strength = self._present.get(fault)
+        if strength is not None and not self.calm and self.chance.random() < strength:
             self.seen[fault] += 1
             return True
         return False

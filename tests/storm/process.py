@@ -17,6 +17,7 @@ from afriflow.delivery import store as delivery
 from afriflow.inbox import store as inbox
 from afriflow.jobs import queue
 from afriflow.ledger import store as ledger
+from afriflow.merchants import vault_store as vault
 
 # What makes a job due sooner than a sleeping worker thinks.
 _WAKES_WORKERS = frozenset({queue._ENQUEUE, queue._WAKE})
@@ -35,6 +36,7 @@ WATCHED = _WAKES_WORKERS | {
     ledger.OUT.resend,
     ledger.PAYMENT.landed,
     ledger.OUT.landed,
+    vault.DATA_KEY_INSERT,
 }
 
 
@@ -214,8 +216,9 @@ class _Connection:
 
     async def _run(self, method: Any, query: str, args: tuple[object, ...]) -> Any:
         pool = self._pool
+        strikes = pool.faults.strikes
         await pool.gate.pass_through(query)
-        if pool.faults.strikes("database_lost_before"):
+        if strikes("database_lost_before"):
             raise asyncpg.ConnectionDoesNotExistError("lost")
         result = await method(query, *args)
         if pool.gate.dead:
@@ -226,7 +229,7 @@ class _Connection:
                 self.show([write])
             else:
                 self._writes.append(write)
-        if pool.faults.strikes("database_lost_after"):
+        if strikes("database_lost_after"):
             raise asyncpg.ConnectionDoesNotExistError("lost")
         return result
 

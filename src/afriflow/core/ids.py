@@ -67,8 +67,4 @@ def attempt_uuid(secret: bytes, merchant_id: str, mode: str, key: str, number: i
 
 
 def _base32(number: int, length: int) -> str:
-    digits: list[str] = []
-    for _ in range(length):
-        number, rest = divmod(number, 32)
-        digits.append(_ALPHABET[rest])
-    return "".join(reversed(digits))
+    return "".join([_ALPHABET[number >> 5 * place & 31] for place in range(length - 1, -1, -1)])

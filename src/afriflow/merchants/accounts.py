@@ -101,7 +101,7 @@ class Accounts:
         row = await connection.fetchrow(store.ACCOUNT, merchant_id, account_id)
         if row is None:
             raise NotFound(id=account_id)
-        return (await self._contract(connection, row)).account
+        return await self._account(connection, row)
 
     async def merchant_name(self, connection: Connection, merchant_id: str) -> str:
         row = await connection.fetchrow(store.MERCHANT, merchant_id)
@@ -148,10 +148,16 @@ class Accounts:
         await connection.execute(store.ACCOUNT_FORCED, merchant_id, account_id, held)
 
     async def _contract(self, connection: Connection, row: Record) -> Contract:
+        paused = (row["paused_at"], row["paused_by"], row["paused_why"])
+        standings = msgspec.convert(row["standings"] or [], tuple[Standing, ...])
+        account = await self._account(connection, row)
+        return Contract(account, specs()[row["provider"]], row["priority"], *paused, standings)
+
+    async def _account(self, connection: Connection, row: Record) -> Account:
         spec = specs()[row["provider"]]
         place = _place(row["merchant_id"], row["id"])
         secret_part = cast("dict[str, Any]", await self._vault.unseal(connection, row["sealed"], place))
-        account = Account(
+        return Account(
             id=row["id"],
             merchant_id=row["merchant_id"],
             provider=row["provider"],
@@ -162,9 +168,6 @@ class Accounts:
             bounds=msgspec.convert(row["bounds"] or [], tuple[Bound, ...]),
             forced=msgspec.convert(row["forced"] or [], tuple[Forced, ...]),
         )
-        paused = (row["paused_at"], row["paused_by"], row["paused_why"])
-        standings = msgspec.convert(row["standings"] or [], tuple[Standing, ...])
-        return Contract(account, spec, row["priority"], *paused, standings)
 
 
 async def merchant_is_there(connection: Connection, merchant_id: str) -> bool:

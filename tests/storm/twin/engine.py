@@ -17,7 +17,7 @@ from storm.twin import condition  # noqa: F401 — importing it is what makes co
 from storm.twin.checks import against, null_in
 from storm.twin.expression import Compiler, Relation, Scope
 from storm.twin.insert import insert
-from storm.twin.kinds import Unsupported, taker
+from storm.twin.kinds import Unsupported, parameters
 from storm.twin.locking import locking_select
 from storm.twin.result import Columns
 from storm.twin.rows import Index, IndexPlan, Row, Slot, Table
@@ -38,20 +38,11 @@ class Statement:
     word: str
     names: dict[str, int]
     kinds: list[str]
-    takers: list[Callable[[Any], Any]]
+    take: Callable[..., list[Any]]
     read: Callable[..., list[Row]] | None
     steps: list[tuple[str | None, Any]]
     scans: list[str]
     source: str
-
-    def take(self, arguments: tuple[Any, ...]) -> list[Any]:
-        """Take parameters as the driver does. Raises DataError, InterfaceError."""
-        if len(arguments) != len(self.takers):
-            raise asyncpg.InterfaceError(
-                f"the server expects {len(self.takers)} arguments for this query, {len(arguments)} were passed"
-            )
-        pairs = zip(self.takers, arguments, strict=True)
-        return [None if value is None else take(value) for take, value in pairs]
 
     async def run(self, transaction: Transaction, p: list[Any]) -> tuple[int, list[Row]]:
         """Run all steps; gives what the main one changed and gives."""
@@ -176,7 +167,7 @@ class Engine:
             type(node).__name__.upper() if not isinstance(node, exp.Union) else "SELECT",
             {name: place for place, (name, _, _) in enumerate(columns)},
             [compiler.kinds[number] for number in numbers],
-            [taker(compiler.kinds[number], self.enums) for number in numbers],
+            parameters([compiler.kinds[number] for number in numbers], self.enums),
             made[0][1] if len(made) == 1 and made[0][2] else None,
             [(name, step) for name, step, _ in made],
             compiler.scans,

@@ -66,7 +66,8 @@ class Insert:
                 self.settle_check(new)
             indexes = self.table.touched(self.changed)
             moved = [index for index in indexes if index.unique and index.key(new) != index.key(old)]
-            await free(writer, self.table, moved, new, there, [])
+            if moved:
+                await free(writer, self.table, moved, new, there, [])
             writer.write(there, new, indexes)
             return new
 

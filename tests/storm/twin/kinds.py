@@ -48,6 +48,37 @@ def type_name(node: exp.DataType) -> str:
     return _NAMES[node.this]
 
 
+# What the driver takes as it is; everything else is looked at.
+_AS_IT_IS = {
+    "text": "{0}.__class__ is str and '\\0' not in {0}",
+    "int2": "{0}.__class__ is int and -0x8000 <= {0} < 0x8000",
+    "int4": "{0}.__class__ is int and -0x80000000 <= {0} < 0x80000000",
+    "int8": "{0}.__class__ is int and -0x8000000000000000 <= {0} < 0x8000000000000000",
+    "timestamptz": "{0}.__class__ is datetime and {0}.tzinfo is UTC",
+}
+
+
+def parameters(kinds: list[str], enums: dict[str, tuple[str, ...]]) -> Callable[[tuple[Any, ...]], list[Any]]:
+    """Give the function that takes a statement's parameters, as the driver does. Raises DataError, InterfaceError."""
+    names: dict[str, Any] = {"datetime": datetime, "UTC": UTC, "wrong": _wrong_number}
+    taken: list[str] = []
+    for at, kind in enumerate(kinds):
+        names[f"take{at}"] = taker(kind, enums)
+        as_it_is = _AS_IT_IS.get(kind, "False").format(f"a{at}")
+        taken.append(f"a{at} if a{at} is None or ({as_it_is}) else take{at}(a{at})")
+    given = "".join(f"a{at}, " for at in range(len(kinds)))
+    lines = ["def take(given):", f"    if len(given) != {len(kinds)}: raise wrong({len(kinds)}, len(given))"]
+    lines += [f"    {given}= given"] if kinds else []
+    exec("\n".join([*lines, f"    return [{', '.join(taken)}]"]), names)  # noqa: S102 — our own text
+    return names["take"]
+
+
+def _wrong_number(wanted: int, given: int) -> asyncpg.InterfaceError:
+    return asyncpg.InterfaceError(
+        f"the server expects {wanted} arguments for this query, {given} were passed"
+    )
+
+
 def taker(kind: str, enums: dict[str, tuple[str, ...]]) -> Callable[[Any], Any]:
     """Give the function that takes a parameter of a type as asyncpg would, or refuses it as asyncpg would."""
     if kind.endswith("[]"):
@@ -172,12 +203,12 @@ class Record:
         self._values = values
 
     def __getitem__(self, key: str | int) -> Any:
+        if key.__class__ is slice:
+            return tuple(self)[key]
         place = self._names[key] if key.__class__ is str else key
         value = self._values[place]
         if value.__class__ is Json:
             value = self._values[place] = msgspec.json.decode(str(value))
-        elif value.__class__ is list and key.__class__ is slice:
-            return tuple(self)[key]
         return value
 
     def get(self, key: str, default: Any = None) -> Any:

@@ -116,7 +116,8 @@ class Connection:
     # ── transactions ────────────────────────────────────────────────────────────────────────────────────────────
     async def begin(self) -> None:
         """Open a transaction. Raises Unsupported inside one: the product has no savepoints."""
-        await self.arrive()
+        if self._engine.turn is not None or self.end is not None:
+            await self.arrive()
         if self._open is not None:
             raise Unsupported("a savepoint")
         self._open = self._engine.begin()
@@ -126,7 +127,8 @@ class Connection:
         if self.end is not None and not keep:
             return  # gone with its connection
         try:
-            await self.arrive()
+            if self._engine.turn is not None or self.end is not None:
+                await self.arrive()
         finally:  # whatever kept the word from arriving: the driver gives no such connection back
             done, self._open = self._open, None
             if done is not None and (not keep or done.failed or sys.exc_info()[0] is not None):
@@ -179,7 +181,7 @@ class Block:
         await self._connection.finish(keep=False)
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        await self._connection.begin()
         return self
 
     async def __aexit__(

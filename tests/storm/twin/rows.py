@@ -118,7 +118,12 @@ class Index:
     def drop(self, slot: Slot, row: Row) -> None:
         """Forget a version, unless another one of this row has the same key."""
         key = self.key(row)
-        if key is None or any(self.key(other) == key for other in slot.versions()):
+        if key is None:
+            return
+        if slot.writer is None and slot.older is None:  # mostly
+            if slot.version is not None and self.key(slot.version) == key:
+                return
+        elif any(self.key(other) == key for other in slot.versions()):
             return
         bucket = self.buckets.get(key)
         if bucket is not None:

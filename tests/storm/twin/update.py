@@ -52,7 +52,8 @@ class Update:
         indexes = self.table.touched(self.changed)
         if new is not None:
             unique = [index for index in indexes if index.unique and index.key(new) != index.key(old)]
-            await free(writer, self.table, unique, new, slot, [])
+            if unique:
+                await free(writer, self.table, unique, new, slot, [])
         writer.write(slot, new, indexes)
 
 
