@@ -97,6 +97,11 @@ class TestTheDocument:
         ]
         assert silent == []
 
+    def test_no_choice_is_between_something_and_anything(self, described: Any) -> None:
+        choices = [(at, node) for at, node in everything(described) if at.endswith(("/oneOf", "/anyOf"))]
+        assert choices
+        assert [at for at, node in choices if {} in node] == []
+
     def test_schemas_speak_json_schema(self, described: Any) -> None:
         for name, schema in described["components"]["schemas"].items():
             for at, node in everything(schema, name):

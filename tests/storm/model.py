@@ -6,11 +6,12 @@ C knows only the token that it gave. They speak plain JSON through the product's
 
 import hashlib
 import hmac
-import json
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from afriflow.core.clock import Clock
 from afriflow.core.evidence import Failed, Missing, NotSent, Pending, Refused, Succeeded, Unclear, Word
@@ -63,7 +64,7 @@ class Speaker:
         return Authenticity(Verdict.SIGNED if proven else Verdict.FORGED, "signature")
 
     def handle_webhook(self, notification: Notification) -> tuple[Report, ...]:
-        told = json.loads(notification.body)
+        told = msgspec.json.decode(notification.body)
         return (Report(word_of(told), told["reference"], told.get("token")),)
 
     async def _post(self, path: str, body: dict[str, Any]) -> Answer:
@@ -96,7 +97,7 @@ class Speaker:
         return Answer(word_of(told))
 
     async def _send(self, method: str, path: str, body: dict[str, Any]) -> Reply:
-        content = json.dumps(body).encode() if body else b""
+        content = msgspec.json.encode(body) if body else b""
         operation, _, _ = path.partition("/")  # a label of metrics: no id in it
         return await self._http.send(operation, method, f"{self._account.base_url}/{path}", body=content)
 
@@ -178,7 +179,7 @@ def signature(body: bytes) -> str:
 
 def identify(notification: Notification) -> tuple[str, ...]:
     try:
-        told = json.loads(notification.body)
+        told = msgspec.json.decode(notification.body)
         return tuple(str(told[name]) for name in ("reference", "token") if told.get(name))
     except (ValueError, TypeError, AttributeError):
         return ()

@@ -5,7 +5,6 @@ that may lose, delay or double what is said, and notifications that come when th
 """
 
 import asyncio
-import json
 import random
 from collections import defaultdict
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 import aiohttp
+import msgspec
 from storm.model import signature
 from storm.swarm import Swarm
 
@@ -131,7 +131,7 @@ class OtherSide:
 
     def _reference(self, path: str, body: bytes) -> str:
         """Whose order a request is about: the id in it, or the invoice's."""
-        return self.by_token[path.split("/")[1]].reference if "/" in path else json.loads(body)["id"]
+        return self.by_token[path.split("/")[1]].reference if "/" in path else msgspec.json.decode(body)["id"]
 
     def _arrive_late(self, provider: str, path: str, body: bytes, reference: str) -> None:
         self.on_the_way[reference] -= path != "invoices"
@@ -142,7 +142,7 @@ class OtherSide:
         parts = path.split("/")
         if method == "GET":
             return self._ask(provider, parts[0], parts[1])
-        asked = json.loads(body) if body else {}
+        asked = msgspec.json.decode(body) if body else {}
         if parts[0] == "invoices" and len(parts) == 3:
             return self._charge(self.by_token[parts[1]])
         if parts[0] == "invoices":
@@ -233,14 +233,14 @@ class OtherSide:
             self._settle(entry, "failed", "payer_timeout")
 
     def _tell(self, entry: Entry) -> None:
-        body = json.dumps(self._shown(entry)).encode()
+        body = msgspec.json.encode(self._shown(entry))
         signed = {"x-signature": signature(body)} if entry.provider == "model_a" else {}
         self.notify(entry.provider, signed, body)
 
     def _forge(self, entry: Entry) -> None:
         """Somebody who knows the id says that it was paid; no signature of theirs is right."""
         told = {"status": "completed", "reference": entry.reference, "amount": entry.amount, "reason": ""}
-        self.notify(entry.provider, {"x-signature": "0" * 64}, json.dumps(told).encode())
+        self.notify(entry.provider, {"x-signature": "0" * 64}, msgspec.json.encode(told))
 
     # ── what the shop does ─────────────────────────────────────────────────────────────────────────────────────
     async def hear(self, body: bytes) -> int:
@@ -248,7 +248,7 @@ class OtherSide:
         await asyncio.sleep(self.chance.uniform(0.01, 0.3))
         if self.strikes("shop_deaf"):
             return self.chance.choice([500, 503, 404])
-        told = json.loads(body)
+        told = msgspec.json.decode(body)
         kind, said = told["type"].rpartition(".")[2], told["data"].get("status")
         if kind in {"succeeded", "failed", "expired", "cancelled"} and kind != said:
             self.contradictions.append(f"H45: {told['type']} brings an object that is {said}")
@@ -259,7 +259,7 @@ class OtherSide:
 
 
 def _said(status: int, body: dict[str, Any]) -> Said:
-    return Said(status, json.dumps(body).encode())
+    return Said(status, msgspec.json.encode(body))
 
 
 class Wire:

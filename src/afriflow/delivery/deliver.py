@@ -104,7 +104,7 @@ class Deliverer:
                 secrets = () if gone else await self._secrets(connection, row)
             if blocked_until is not None:
                 wait = (blocked_until - self._clock.now()).total_seconds()
-                raise Snooze(max(_BLOCKED_SECONDS, wait))
+                raise Snooze(max(0, wait) + _BLOCKED_SECONDS)
             if gone:
                 await self._keep(row, Outcome(None, "", "the endpoint is gone or disabled", 0), "given_up", 0)
                 return

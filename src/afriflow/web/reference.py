@@ -2,7 +2,7 @@
 
 import re
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from litestar import Litestar, Request, Response, get
@@ -84,7 +84,7 @@ def _permissions(app: Litestar) -> dict[tuple[str, str], Permission | None]:
 @cache
 def document(app: Litestar) -> dict[str, Any]:
     """Describe the API: what the handlers' types say, with our own way to say no."""
-    described: dict[str, Any] = msgspec.to_builtins(app.openapi_schema.to_schema())
+    described = _without_ellipses(msgspec.to_builtins(app.openapi_schema.to_schema()))
     schemas: dict[str, Any] = described["components"]["schemas"]
     schemas["Problem"] = _PROBLEM
     for name in _named_in_bodies(described):
@@ -109,3 +109,17 @@ def document(app: Litestar) -> dict[str, Any]:
                     parameter["required"] = True
                     parameter["schema"] = {"type": "string", "minLength": 1, "maxLength": 255}
     return described
+
+
+def _without_ellipses(node: Any) -> Any:
+    """Take out the second type of each bounded tuple: Litestar reads its `...` as one, which anything is."""
+    if isinstance(node, list):
+        return [_without_ellipses(item) for item in cast("list[Any]", node)]
+    if not isinstance(node, dict):
+        return node
+    schema = {name: _without_ellipses(value) for name, value in cast("dict[str, Any]", node).items()}
+    match schema.get("oneOf"):
+        case [only, empty] if empty == {}:
+            return only
+        case _:
+            return schema

@@ -77,6 +77,7 @@ class Engine:
         self.statements: dict[str, Statement] = {}
         self._garbage: list[tuple[Slot, Row, list[Any]]] = []
         self._old: list[Slot] = []
+        self._reader = Transaction(self)
         self.tables, self.enums = read_schema(_schema_texts())
         for table in self.tables.values():
             for plan in table.plans:
@@ -193,6 +194,12 @@ class Engine:
     # ── transactions ────────────────────────────────────────────────────────────────────────────────────────────
     def begin(self) -> Transaction:
         return Transaction(self)
+
+    def reader(self) -> Transaction:
+        """Give what a statement that only reads runs in, until the next one: nobody waits in it."""
+        reader = self._reader
+        reader.now, reader.snapshot = self.clock(), self.commits
+        return reader
 
     def keep_snapshot(self) -> None:
         self.keeping += 1

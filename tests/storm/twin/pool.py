@@ -39,6 +39,9 @@ class Connection:
     def transaction(self) -> "Block":
         return Block(self)
 
+    def is_fresh(self) -> bool:
+        return self.end is None and self._open is None
+
     def is_in_transaction(self) -> bool:
         return self._open is not None
 
@@ -61,7 +64,7 @@ class Connection:
             raise
         p = statement.take(args)
         if transaction is None and statement.read is not None:
-            rows = statement.read(engine.begin(), p)
+            rows = statement.read(engine.reader(), p)
             return give(statement, len(rows), rows)
         running = self._running = transaction or engine.begin()
         running.begin_statement()
@@ -205,10 +208,11 @@ class Borrowing:
         return self._borrow().__await__()
 
     async def __aenter__(self) -> Connection:
-        return await self._borrow()
+        self._connection = self._pool.take() or await self._pool.borrow(self._timeout)
+        return self._connection
 
     async def __aexit__(self, *_: object) -> None:
-        if self._connection is not None:
+        if self._connection is not None and not self._pool.put_back(self._connection):
             await self._pool.release(self._connection)
 
 
@@ -218,12 +222,23 @@ class Pool:
     def __init__(self, engine: Engine, size: int = 10) -> None:
         self._engine = engine
         self._idle = [Connection(engine) for _ in range(size)]
-        self._all = list(self._idle)
+        self._all = dict.fromkeys(self._idle)
         self._queue: deque[asyncio.Future[None]] = deque()
         self._end: str | None = None
 
     def acquire(self, *, timeout: float | None = None) -> Borrowing:
         return Borrowing(self, timeout)
+
+    def take(self) -> Connection | None:
+        """Give a connection where one is to be had without waiting."""
+        return self._idle.pop() if self._end is None and self._idle and not self._queue else None
+
+    def put_back(self, connection: Connection) -> bool:
+        """Take one back that is as it was given, and nobody waits for."""
+        if self._end is None and not self._queue and connection.is_fresh() and connection in self._all:
+            self._idle.append(connection)
+            return True
+        return False
 
     async def borrow(self, timeout: float | None) -> Connection:
         if self._end == "killed":
@@ -257,9 +272,9 @@ class Pool:
         if self._end is not None or connection not in self._all:
             return
         if connection.end is not None:
-            self._all.remove(connection)
+            del self._all[connection]
             connection = Connection(self._engine)
-            self._all.append(connection)
+            self._all[connection] = None
         elif connection.is_in_transaction():
             await connection.finish(keep=False)
         self._hand_on(connection)
@@ -292,7 +307,7 @@ class Pool:
             connection.cut("broken")
         idle, self._idle = self._idle, []
         for connection in idle:
-            self._all.remove(connection)
+            del self._all[connection]
             fresh = Connection(self._engine)
-            self._all.append(fresh)
+            self._all[fresh] = None
             self._idle.append(fresh)
