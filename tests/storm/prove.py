@@ -154,7 +154,8 @@ def main() -> None:
     if asked.bugs:  # first: a bug is planted before the product is imported
         found["bugs"] = _bugs(asked.jobs)
     if asked.payments:
-        found["payments"] = play_payments(asked.payments, asked.seed, asked.jobs, GOES_ON)
+        played = play_payments(asked.payments, asked.seed, asked.jobs, GOES_ON)
+        found |= {"again": {"why": asked.again, **played}} if asked.again else {"payments": played}
     if asked.crashes:
         found["crashes"] = asdict(play_all(schedules(twin, asked.crashes), "crashes", asked.jobs))
     if asked.races:
@@ -192,6 +193,7 @@ def _asked() -> argparse.Namespace:
     )
     parser.add_argument("--payments", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1, help="the first seed of the payments")
+    parser.add_argument("--again", metavar="WHY", help="keep these payments beside those of before, and why")
     parser.add_argument("--crashes", type=int, default=0)
     parser.add_argument("--races", type=int, default=0, help="keys, each sent by 100 at once")
     parser.add_argument("--bugs", action="store_true")

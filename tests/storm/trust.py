@@ -55,6 +55,10 @@ def _simulated(found: dict[str, Any]) -> str:
         rows.append(
             f"| payments under all faults | {what} | {_commits(payments)} | {len(payments['violations'])}, {len(payments['mended'])} were mended |"
         )
+    if again := found.get("again"):
+        first, last = again["seeds"]
+        what = f"{_n(again['payments'])} once more, seeds {first} to {last}: {again['why']}"
+        rows.append(f"| the same | {what} | {_commits(again)} | {len(again['violations'])} |")
     if crashes := found.get("crashes"):
         rows.append(
             f"| crash schedules | {_n(crashes['runs'])} | {_commits(crashes)} | {len(crashes['violations'])} |"
