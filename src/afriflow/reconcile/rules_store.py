@@ -116,13 +116,12 @@ WHERE NOT EXISTS (
       ), 2147483647)
 ) LIMIT $5
 """
-# An entry that says nothing of the state (what a person notes or settles) changes nothing.
 ORDER_AS_TOLD = f"""
 WITH {_ORDERS} SELECT o.merchant_id, o.subject_id,
        o.order_id || ' is ' || o.status || ', the story says ' || coalesce(last.status, 'unknown') AS detail
 FROM o LEFT JOIN LATERAL (
     SELECT e.facts->>'attempt_status' AS status FROM transaction_events e
-    WHERE {_ENTRY_OF_ORDER} AND e.facts->>'attempt_status' IS NOT NULL ORDER BY e.position DESC LIMIT 1
+    WHERE {_ENTRY_OF_ORDER} AND e.facts ? 'attempt_status' ORDER BY e.position DESC LIMIT 1  -- not what people note
 ) last ON true
 WHERE coalesce(last.status, 'unknown') <> o.status LIMIT $5
 """
