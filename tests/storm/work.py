@@ -73,9 +73,6 @@ class Queue:
         self._bell.clear()
         async with self._pool.acquire() as connection:
             self._due = deque(row["id"] for row in await connection.fetch(DUE))
-            if self._due:
-                self._bell.set()  # whoever finds these taken looks again, and then at the clock
-                return
             following = await connection.fetchval(NEXT_DUE)
         if self._timer is not None:
             self._timer.cancel()
