@@ -29,7 +29,7 @@ from afriflow.merchants.sessions import Browser
 from afriflow.merchants.team import add_person
 from afriflow.settings import Settings
 
-COUNT = int(os.environ.get("AFRIFLOW_TIMINGS", "1000"))
+COUNT = int(os.environ.get("TIMINGS", "1000"))
 # A password is hashed each time, which takes as long as a hundred questions.
 SIGN_INS = max(10, COUNT // 100)
 TOLD_APART = 4.5
