@@ -25,7 +25,7 @@ from afriflow.port.reach import Lines
 _log = logger("delivery")
 # Enough of the merchant's answer to see what went wrong.
 _EXCERPT_CHARACTERS = 2_000
-# The payload's own order makes the next one wait; looked at again this soon.
+# The payload's own order makes the next one wait; looked at again so long after the one before has been tried.
 _BLOCKED_SECONDS = 1.0
 
 

@@ -245,8 +245,8 @@ class Pool:
             await asyncio.get_running_loop().create_future()
         if self._end is not None:
             raise asyncpg.InterfaceError("pool is closed")
-        if self._idle and not self._queue:
-            return self._idle.pop()
+        if (ready := self.take()) is not None:
+            return ready
         place = asyncio.get_running_loop().create_future()
         self._queue.append(place)
         try:
